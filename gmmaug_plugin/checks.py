@@ -1,0 +1,32 @@
+"""Checks of arguments: what is wrong, what is allowed, and what was received."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Return ``value`` as an int.
+
+    Raises:
+        ValueError: It is no whole number from ``least`` to ``most``.
+
+    Example:
+        >>> whole_number("n_samples", 5, 1)
+        5
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | np.integer)
+        or value < least
+        or (most is not None and value > most)
+    ):
+        allowed = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number, {allowed}. Received: {value!r}")
+    return int(value)
+
+
+def one_of(name: str, value: object, allowed: Collection[object]) -> None:
+    """Raise :class:`ValueError` unless ``value`` is one of the allowed ones."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {list(allowed)}. Received: {value!r}")

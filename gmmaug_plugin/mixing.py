@@ -1,0 +1,51 @@
+"""How many images of a batch are synthetic."""
+
+from typing import Literal, get_args
+
+from gmmaug_plugin.checks import one_of, whole_number
+
+MixMode = Literal["synthesize", "vary"]
+MIX_MODES: tuple[MixMode, ...] = get_args(MixMode)
+
+
+def split_batch(batch_size: int, ratio: float) -> tuple[int, int]:
+    """Real and synthetic images of a full batch: round(ratio x batch_size) of them are synthetic.
+
+    Raises:
+        ValueError: ``batch_size`` is below 1, ``ratio`` is not in [0, 1), or no image would be real.
+
+    Example:
+        >>> split_batch(32, 0.25)
+        (24, 8)
+    """
+    check_ratio(ratio)
+    whole_number("batch_size", batch_size, 1)
+    n_synthetic = round(ratio * batch_size)
+    if n_synthetic >= batch_size:
+        raise ValueError(
+            f"A batch must keep a real image: with batch_size={batch_size}, ratio must be below "
+            f"{(batch_size - 0.5) / batch_size:.3g}. Received: ratio={ratio!r}"
+        )
+    return batch_size - n_synthetic, n_synthetic
+
+
+def synthetic_beside(n_real: int, ratio: float) -> int:
+    """How many synthetic images beside ``n_real`` real ones make up ``ratio`` of the whole batch.
+
+    Example:
+        >>> synthetic_beside(24, 0.25)
+        8
+    """
+    check_ratio(ratio)
+    return round(n_real * ratio / (1.0 - ratio))
+
+
+def check_ratio(ratio: float) -> None:
+    """Raise :class:`ValueError` unless ``ratio`` is in [0, 1)."""
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be in [0, 1). Received: ratio={ratio!r}")
+
+
+def check_mode(mode: str) -> None:
+    """Raise :class:`ValueError` unless ``mode`` is one of ``MIX_MODES``."""
+    one_of("mode", mode, MIX_MODES)
