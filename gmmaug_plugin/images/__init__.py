@@ -1,0 +1,20 @@
+"""Photos in: folders, files and arrays become grayscale images, labels, class names, and what was skipped."""
+
+from gmmaug_plugin.images.files import PhotoError, SkippedPhoto
+from gmmaug_plugin.images.grayscale import to_grayscale
+from gmmaug_plugin.images.labels import Labels
+from gmmaug_plugin.images.loading import Photos, PhotoSet, load_photos, read_photo
+from gmmaug_plugin.resizing import Resize, resize_images
+
+__all__ = [
+    "Labels",
+    "PhotoError",
+    "PhotoSet",
+    "Photos",
+    "Resize",
+    "SkippedPhoto",
+    "load_photos",
+    "read_photo",
+    "resize_images",
+    "to_grayscale",
+]

@@ -1,0 +1,435 @@
+"""Photo files: find them below a folder, and decode one into a grayscale array."""
+
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gmmaug_plugin.progress import progress_bar
+
+MAX_PIXELS = 100_000_000
+"""Photos of more pixels are refused by their header, before any of them is decoded."""
+
+_LARGE_PIXELS = 32_000_000
+_one_large_photo_at_a_time = threading.Lock()
+
+# Formats photos are kept in. Left out on purpose: EPS, which starts an external interpreter, and formats
+# without a signature, for which any text file may pass. HEIF and JXL are there once a plugin registers them.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM")
+
+_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
+
+
+class PhotoError(ValueError):
+    """Photos that cannot be used: an unusable source, too few of them, or a bad one in a strict read."""
+
+
+@dataclass(frozen=True)
+class SkippedPhoto:
+    """A photo that was left out.
+
+    Attributes:
+        path: Where it lies, relative to the source folder, with forward slashes; safe to print.
+        reason: Why it was left out, a few words; safe to print.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """A file that may be a photo.
+
+    Attributes:
+        path: Where to open it.
+        name: What to call it in messages; safe to print.
+        label: Index of its class, 0 in a flat folder.
+    """
+
+    path: Path
+    name: str
+    label: int = 0
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What lies in a folder of photos.
+
+    Attributes:
+        files: Candidates, class by class and sorted by path within each.
+        class_names: Names of the class folders in label order; empty for a flat folder.
+        skipped: What is no candidate, and why.
+    """
+
+    files: tuple[PhotoFile, ...]
+    class_names: tuple[str, ...]
+    skipped: tuple[SkippedPhoto, ...]
+
+
+def printable(text: str) -> str:
+    r"""Escape what could break a line or steer a terminal.
+
+    Example:
+        >>> printable("rose\n.jpg")
+        'rose\\n.jpg'
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def find_files(root: Path) -> FoundFiles:
+    """List the candidates in a folder, without opening any of them.
+
+    A folder that has at least one file in one of its sub-folders is a folder of classes: every sub-folder is
+    a class, its own sub-folders belong to it, and loose files are skipped. Any other folder is flat. Hidden
+    files and folders are passed over, and a folder that is reachable in several ways is listed once.
+
+    Args:
+        root: The folder.
+
+    Returns:
+        The candidates, the classes, and what was skipped.
+
+    Raises:
+        PhotoError: If the folder cannot be read, or a class folder is empty or has a name that is no text.
+
+    Example:
+        >>> find_files(Path("flowers")).class_names  # doctest: +SKIP
+        ('daisy', 'rose')
+    """
+    skipped: list[SkippedPhoto] = []
+    try:
+        visible = (path for path in root.iterdir() if not _is_clutter(path.name))
+        entries = sorted(visible, key=lambda path: path.name)
+        folders = [path for path in entries if path.is_dir()]
+        loose = [path for path in entries if not path.is_dir()]
+        known = {_identity(path) for path in (root, *folders)}
+    except OSError as error:
+        raise PhotoError(f"The folder cannot be read: {error.strerror}. Received: {str(root)!r}") from error
+    below = [_files_below(folder, root, known, skipped) for folder in folders]
+    if not any(below):
+        return FoundFiles(tuple(PhotoFile(path, _name(path, root)) for path in loose), (), tuple(skipped))
+
+    class_names = tuple(folder.name for folder in folders)
+    _check_class_folders(class_names, below, root)
+    skipped += [SkippedPhoto(_name(path, root), "beside the class folders, not in one") for path in loose]
+    files = (PhotoFile(path, _name(path, root), label) for label, paths in enumerate(below) for path in paths)
+    return FoundFiles(tuple(files), class_names, tuple(skipped))
+
+
+def _check_class_folders(class_names: tuple[str, ...], below: list[list[Path]], root: Path) -> None:
+    empty = [printable(name) for name, paths in zip(class_names, below, strict=True) if not paths]
+    if empty:
+        raise PhotoError(
+            f"Every class folder needs photos; remove or fill: {', '.join(empty)}. Received: {str(root)!r}"
+        )
+    for name in class_names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise PhotoError(
+                f"The name of a class folder must be text. Received: {printable(name)}"
+            ) from error
+
+
+def _files_below(
+    folder: Path, root: Path, known: set[tuple[int, int]], skipped: list[SkippedPhoto]
+) -> list[Path]:
+    def note(error: OSError) -> None:
+        path = Path(error.filename)
+        if path == folder:
+            raise PhotoError(f"A class folder cannot be read: {error.strerror}. Received: {str(folder)!r}")
+        skipped.append(SkippedPhoto(_name(path, root), f"unreadable folder: {error.strerror}"))
+
+    visited = set(known)
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=note):
+        folders[:] = [name for name in sorted(folders) if not _is_clutter(name)]
+        folders[:] = [name for name in folders if _first_visit(Path(parent, name), visited)]
+        found += [Path(parent, name) for name in names if not _is_clutter(name)]
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _first_visit(folder: Path, visited: set[tuple[int, int]]) -> bool:
+    try:
+        identity = _identity(folder)
+    except OSError:
+        return True  # listing it will fail in turn, and say why
+    if identity in visited:
+        return False
+    visited.add(identity)
+    return True
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is_clutter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _CLUTTER
+
+
+def _name(path: Path, root: Path) -> str:
+    return printable(path.relative_to(root).as_posix())
+
+
+def read_files(
+    files: Sequence[PhotoFile],
+    read: Callable[[Path], NDArray[np.uint8]],
+    *,
+    image_size: int,
+    strict: bool,
+    quiet: bool,
+) -> tuple[NDArray[np.uint8], list[str | None]]:
+    """Read files side by side, showing progress.
+
+    Args:
+        files: What to read.
+        read: Turns a path into a photo, uint8 (image_size, image_size); raises PhotoError with a reason.
+        image_size: Height and width of a photo in pixels.
+        strict: Stop at the first file that cannot be used.
+        quiet: Show no progress bar.
+
+    Returns:
+        uint8 (n_files, image_size, image_size), and per file why its row is void, or None where it is not.
+
+    Raises:
+        PhotoError: If a file cannot be used while ``strict``.
+
+    Example:
+        >>> read_files([], decode_photo, image_size=8, strict=False, quiet=True)[1]
+        []
+    """
+    images = np.empty((len(files), image_size, image_size), np.uint8)
+    reasons: list[str | None] = []
+    with muted_pillow(), progress_bar("Reading photos", len(files), quiet=quiet) as advance:
+
+        def read_row(index: int) -> str | None:
+            try:
+                images[index] = read(files[index].path)
+            except PhotoError as error:
+                return str(error)
+            finally:
+                advance()
+            return None
+
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            for file, reason in zip(files, pool.map(read_row, range(len(files))), strict=True):
+                if reason is not None and strict:
+                    raise strict_error(SkippedPhoto(file.name, reason))
+                reasons.append(reason)
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C must not wait for files nobody has begun
+    return images, reasons
+
+
+def strict_error(photo: SkippedPhoto) -> PhotoError:
+    """Say which photo a strict read stopped at.
+
+    Example:
+        >>> str(strict_error(SkippedPhoto("a.jpg", "empty file")))
+        'Strict reading allows usable photos only. Received: a.jpg (empty file)'
+    """
+    return PhotoError(f"Strict reading allows usable photos only. Received: {photo}")
+
+
+def decode_photo(path: Path, *, at_least: int | None = None) -> NDArray[np.uint8]:
+    """Decode a file into an upright grayscale photo, at its own size unless a smaller one will do.
+
+    Transparent photos are laid over white, 16-bit ones scaled to 8 bits, and of an animation the first
+    picture is taken. Gray is the luma of ITU-R BT.601, as everywhere in Pillow.
+
+    Args:
+        path: The file.
+        at_least: A JPEG may be decoded at a half, a quarter or an eighth of its size, as long as no side gets
+            below twice this many pixels. None decodes at full size.
+
+    Returns:
+        uint8 (height, width), values 0..255.
+
+    Raises:
+        PhotoError: If the file is no usable photo; the message is the reason, a few words, safe to print.
+
+    Example:
+        >>> decode_photo(Path("rose.jpg")).shape  # doctest: +SKIP
+        (240, 320)
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe would wait for a writer, opening a device may do anything.
+            raise PhotoError("not a regular file")
+        if status.st_size == 0:
+            raise PhotoError("empty file")
+        with muted_pillow(), path.open("rb") as stream, Image.open(stream, formats=_formats()) as image:
+            return _decode(image, at_least)
+    except PhotoError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PhotoError("not an image") from error
+    except Exception as error:
+        # Decoders meet hostile bytes here, and answer with nearly any exception there is.
+        raise PhotoError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {MAX_PIXELS // 1_000_000} million pixels"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"broken image: {printable(str(error)[:200]) or type(error).__name__}"
+
+
+def _decode(image: Image.Image, at_least: int | None) -> NDArray[np.uint8]:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PhotoError(
+            f"more than {MAX_PIXELS // 1_000_000} million pixels: {width} x {height} (width x height)"
+        )
+    if width * height == 0:
+        raise PhotoError("an image without pixels")
+    # Twice the size leaves the antialiasing to the resize that follows, not to the decoder's coarser one.
+    image.draft("L", None if at_least is None else (2 * at_least, 2 * at_least))
+    # Many threads each holding a huge picture would need more memory than the photos are worth.
+    large = image.size[0] * image.size[1] > _LARGE_PIXELS
+    guard: AbstractContextManager[object] = _one_large_photo_at_a_time if large else nullcontext()
+    with guard:
+        image.load()
+        with suppress(Exception):
+            # Turned in place, the photo stays upright even where Pillow then fails to rewrite odd EXIF.
+            ImageOps.exif_transpose(image, in_place=True)
+        return _to_gray(image)
+
+
+def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith("I"):
+        return _from_16_bits(np.asarray(image))
+    if image.mode == "F":
+        return _from_unit_range(np.asarray(image))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.array(image.convert("L"), dtype=np.uint8)
+
+
+def _from_16_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    values = pixels.astype(np.int32)
+    if values.min() < 0 or values.max() > 65535:
+        raise PhotoError(f"integers beyond 16 bits: {values.min()} to {values.max()}")
+    return ((values + 128) // 257).astype(np.uint8)
+
+
+def _from_unit_range(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    values = pixels.astype(np.float32)
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise PhotoError(f"floats beyond the range from 0 to 1: {values.min():g} to {values.max():g}")
+    return np.rint(values * 255).astype(np.uint8)
+
+
+def read_array_file(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a .npy or .npz file of photos, without ever unpickling.
+
+    Args:
+        path: The file.
+
+    Returns:
+        ``images``, and of an .npz file ``labels`` and ``class_names`` where it has them, as they are there.
+
+    Raises:
+        PhotoError: If the file cannot be read or has no images.
+
+    Example:
+        >>> sorted(read_array_file(Path("flowers.npz")))  # doctest: +SKIP
+        ['images', 'labels']
+    """
+    if not path.is_file():
+        raise PhotoError(f"There is no such file. Received: {str(path)!r}")
+    try:
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"images": loaded}
+            names = {"images": ("images", "x"), "labels": ("labels", "y"), "class_names": ("class_names",)}
+            keys = {
+                name: next((key for key in options if key in loaded), None) for name, options in names.items()
+            }
+            contents = {name: loaded[key] for name, key in keys.items() if key is not None}
+    except Exception as error:
+        raise PhotoError(
+            f"The file cannot be read as arrays: {printable(str(error)[:200])}. Received: {str(path)!r}"
+        ) from error
+    if "images" not in contents:
+        raise PhotoError(f"An .npz file of photos needs the key 'images' or 'x'. Received: {str(path)!r}")
+    return contents
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+class _Mute:
+    """Counts who reads, so that overlapping reads put the warning filters back once, and in order."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.readers = 0
+        self.filters = warnings.catch_warnings()
+
+    def enter(self) -> None:
+        with self.lock:
+            self.readers += 1
+            if self.readers == 1:
+                self.filters = warnings.catch_warnings()
+                self.filters.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def leave(self) -> None:
+        with self.lock:
+            self.readers -= 1
+            if self.readers == 0:
+                self.filters.__exit__(None, None, None)
+
+
+_mute = _Mute()
+
+
+@contextmanager
+def muted_pillow() -> Iterator[None]:
+    """Keep warnings that Pillow itself raises (large pictures, damaged EXIF) off while photos are read.
+
+    Python's warning filters belong to the process, so worker threads must not each swap them: the first
+    reader adds one filter, for Pillow's modules only, and the last one takes it out again. Hold this around
+    a whole pool of workers, and the filters change once.
+
+    Example:
+        >>> with muted_pillow():
+        ...     pass
+    """
+    _mute.enter()
+    try:
+        yield
+    finally:
+        _mute.leave()
