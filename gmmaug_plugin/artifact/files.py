@@ -1,0 +1,110 @@
+"""Models to files and back."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gmmaug_plugin.artifact import pca
+from gmmaug_plugin.artifact.container import ArtifactError, Reader, open_container, write_container
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+
+FORMAT = "gmmaug"
+FORMAT_VERSION = 1
+
+_CODECS: dict[str, ModuleType] = {PCAMixture.kind: pca}
+
+
+def save_model(model: PCAMixture, path: str | Path) -> int:
+    """Write a model to one ``.safetensors`` file, all or nothing.
+
+    The same model gives the same bytes; :func:`load_model` gives back an equal model, image for image.
+
+    Args:
+        model: A fitted model.
+        path: The target; an existing file is replaced only by a whole new one.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        OSError: The file cannot be written.
+        ValueError: The name does not end in ``.safetensors``.
+
+    Example:
+        >>> save_model(model, "flowers.safetensors")  # doctest: +SKIP
+        7213480
+    """
+    target = Path(path)
+    if target.suffix != ".safetensors":
+        raise ValueError(f"An artifact's name must end in .safetensors. Received: {str(path)!r}")
+    document, tensors = _CODECS[model.kind].encode(model)
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "kind": model.kind}
+    return write_container(target, {**document, **header}, tensors)
+
+
+def load_model(path: str | Path) -> PCAMixture:
+    """Read a model that :func:`save_model` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The model.
+
+    Raises:
+        ArtifactError: The file is no artifact, damaged, or of a newer format.
+        FileNotFoundError: There is no such file.
+
+    Example:
+        >>> load_model("flowers.safetensors").class_names  # doctest: +SKIP
+        ('daisy', 'rose')
+    """
+    with open_container(Path(path)) as reader:
+        model: PCAMixture = _CODECS[_check_header(reader.document)].decode(reader)
+        return model
+
+
+def as_model(model: PCAMixture | str | Path) -> PCAMixture:
+    """Return a model as it is, and load one that is given as a path."""
+    return load_model(model) if isinstance(model, str | Path) else model
+
+
+def describe_artifact(path: str | Path) -> dict[str, Any]:
+    """Tell what is in a file without loading it: its document, and the bytes of every tensor.
+
+    Raises:
+        ArtifactError: The file is no artifact, damaged, or of a newer format.
+        FileNotFoundError: There is no such file.
+    """
+    with open_container(Path(path)) as reader:
+        _check_header(reader.document)
+        return {
+            "document": reader.document,
+            "tensors": _describe_tensors(reader),
+            "file_bytes": Path(path).stat().st_size,
+        }
+
+
+def _describe_tensors(reader: Reader) -> dict[str, dict[str, Any]]:
+    sizes = reader.n_bytes()
+    return {
+        name: {"shape": list(shape), "bytes": sizes[name]} for name, shape in sorted(reader.shapes.items())
+    }
+
+
+def _check_header(document: dict[str, Any]) -> str:
+    """The kind of model, if this version can read it."""
+    found, kind = document.get("format_version"), document.get("kind")
+    if document.get("format") != FORMAT or type(found) is not int or found < 1:
+        raise ArtifactError(
+            f"The document must name format {FORMAT!r} and its version. "
+            f"Received: {document.get('format')!r}, version {found!r}"
+        )
+    if found > FORMAT_VERSION:
+        raise ArtifactError(
+            f"The file was written by a newer gmmaug-plugin: update it to read the file. This one reads "
+            f"format versions up to {FORMAT_VERSION}. Received: format version {found}"
+        )
+    if kind not in _CODECS:
+        raise ArtifactError(f"The kind of model must be one of {list(_CODECS)}. Received: {kind!r}")
+    return str(kind)
