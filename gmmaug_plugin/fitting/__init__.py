@@ -1,0 +1,5 @@
+"""Offline: photos to model."""
+
+from gmmaug_plugin.fitting.fitter import fit
+
+__all__ = ["fit"]

@@ -1,0 +1,169 @@
+"""The front door of fitting."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType
+from gmmaug_plugin.fitting.options import Criterion, FitOptions, ModelKind, NComponents, Recipe
+from gmmaug_plugin.fitting.pca_fitter import describe_curves, fit_pca_mixture
+from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
+from gmmaug_plugin.fitting.selection import CriterionCurve
+from gmmaug_plugin.images import Labels, PhotoError, Photos, PhotoSet, Resize, load_photos
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.symmetry import Symmetry, part_shape
+
+MIN_PHOTOS = 4
+"""Fewest photos to fit on: the noise floor is measured on halves."""
+
+
+def fit(
+    photos: Photos | PhotoSet,
+    labels: Labels | None = None,
+    *,
+    model: ModelKind = "pca",
+    recipe: Recipe | None = None,
+    image_size: int | None = None,
+    variance: float = 0.99,
+    whiten: bool = False,
+    symmetry: Symmetry = "flip",
+    n_components: NComponents = "auto",
+    criterion: Criterion = "aic",
+    covariance_type: CovarianceType = "diag",
+    max_iter: int = 100,
+    tol: float = 1e-3,
+    n_init: int = 1,
+    resize: Resize = "stretch",
+    random_state: int = 0,
+    strict: bool = False,
+    quiet: bool = False,
+) -> PCAMixture:
+    """Learn a mixture model of photos.
+
+    All classes share one basis of principal images; each has a mixture of its own, weighted by its
+    number of photos.
+
+    Args:
+        photos: A folder (of class folders, or flat), paths, a ``.npy`` or ``.npz`` file, an array
+            (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or float in [0, 1], or a loaded
+            :class:`~gmmaug_plugin.images.PhotoSet`.
+        labels: One per photo, for paths and arrays.
+        model: The kind of model: "pca".
+        recipe: "seed" fits as the notebook did that this project began as, with scikit-learn itself:
+            for comparison, since it copies photos. Only ``n_components`` and ``random_state`` count then.
+        image_size: Height and width to fit at. By default 128 for files; square arrays keep theirs.
+        variance: Share of the variance that the basis keeps, or its number of dimensions.
+        whiten: Start and compare components with all dimensions at unit variance, as the notebook did.
+        symmetry: Take the photos also mirrored ("flip") or in all eight positions of a square ("d4").
+        n_components: Components per class: a number, "auto", a range "1:600:10", or several numbers.
+        criterion: How to choose among several: "aic", "bic", or "heldout" (5-fold cross-validation).
+        covariance_type: "full", "tied", "diag" or "spherical".
+        max_iter: Most steps of expectation maximisation.
+        tol: Stop when the mean log-likelihood, in nats, rises by less.
+        n_init: Number of starts, of which the likeliest is kept.
+        resize: "stretch" photos to a square, or "crop" the largest square.
+        random_state: Seed of all random choices.
+        strict: Raise an error for a photo that cannot be used, instead of skipping it.
+        quiet: Show no progress.
+
+    Returns:
+        The model. ``model.info`` holds options, criterion curves and what was learned, as JSON values.
+
+    Raises:
+        PhotoError: Too few usable photos, or an unusable one while ``strict``.
+        ValueError: An option has no allowed value, or the photos are all equal.
+
+    Example:
+        >>> from gmmaug_plugin.datasets import make_flowers
+        >>> flowers, labels, names = make_flowers(60, image_size=32, n_classes=2)
+        >>> model = fit(flowers, labels, n_components=2, quiet=True)
+        >>> model.n_components
+        4
+    """
+    options = FitOptions(
+        model=model,
+        recipe=recipe,
+        variance=variance,
+        whiten=whiten,
+        symmetry=symmetry,
+        n_components=n_components,
+        criterion=criterion,
+        covariance_type=covariance_type,
+        max_iter=max_iter,
+        tol=tol,
+        n_init=n_init,
+        random_state=random_state,
+    )
+    if isinstance(photos, PhotoSet):
+        photo_set = photos
+    else:
+        photo_set = load_photos(
+            photos,
+            labels,
+            image_size=image_size,
+            resize=resize,
+            strict=strict,
+            min_photos=MIN_PHOTOS,
+            quiet=quiet,
+        )
+    return fit_photo_set(photo_set, options, resize=resize, quiet=quiet)
+
+
+def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, resize: Resize, quiet: bool) -> PCAMixture:
+    """Fit loaded photos; see :func:`fit`."""
+    images = photo_set.images
+    labels = np.zeros(len(images), np.int32) if photo_set.labels is None else photo_set.labels
+    _check_photos(images, labels, photo_set.class_names, options)
+    fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
+    model, curves = fitter(images, labels, options, quiet=quiet)
+    info = _describe(model, photo_set, options, resize, curves)
+    return replace(model, class_names=photo_set.class_names, info=info)
+
+
+def _check_photos(
+    images: NDArray[np.uint8], labels: NDArray[np.int32], class_names: Sequence[str], options: FitOptions
+) -> None:
+    if len(images) < MIN_PHOTOS:
+        raise PhotoError(
+            f"Too few usable photos: at least {MIN_PHOTOS} are needed. Received: {len(images)} photos"
+        )
+    if options.recipe is None:
+        part_shape(options.symmetry, images.shape[1])
+    counts = np.bincount(labels)
+    smallest = int(np.argmin(counts))
+    wanted = options.n_components
+    least = wanted if isinstance(wanted, int) else min(wanted) if isinstance(wanted, tuple) else 1
+    if least > counts[smallest]:
+        name = f" of class {class_names[smallest]!r}" if class_names else ""
+        raise ValueError(
+            f"n_components is counted per class and must be at most the number of photos{name} "
+            f"({counts[smallest]}). Received: n_components={options.as_json()['n_components']}"
+        )
+
+
+def _describe(
+    model: PCAMixture,
+    photo_set: PhotoSet,
+    options: FitOptions,
+    resize: Resize,
+    curves: dict[int, CriterionCurve],
+) -> dict[str, Any]:
+    """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
+    labels = photo_set.labels
+    names = photo_set.class_names or ("",)
+    counts = [len(photo_set.images)] if labels is None else np.bincount(labels).tolist()
+    return {
+        "options": {**options.as_json(), "resize": resize},
+        "photos_per_class": dict(zip(names, counts, strict=True)),
+        "n_skipped": len(photo_set.skipped),
+        "criterion_curves": describe_curves(curves, photo_set.class_names),
+        "n_components_per_class": dict(zip(names, np.bincount(model.mixture.classes).tolist(), strict=True)),
+        "versions": {
+            package: version(package)
+            for package in ("gmmaug-plugin", "numpy", "scipy", "scikit-learn", "pillow")
+        },
+    }

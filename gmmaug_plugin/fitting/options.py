@@ -1,0 +1,97 @@
+"""The fitter's options, checked."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from gmmaug_plugin.checks import one_of, whole_number
+from gmmaug_plugin.fitting.expectation_maximisation import COVARIANCE_TYPES, CovarianceType
+from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
+
+Criterion = Literal["aic", "bic", "heldout"]
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
+Recipe = Literal["seed"]
+ModelKind = Literal["pca"]
+
+NComponents = int | str | Iterable[int]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Options of :func:`gmmaug_plugin.fit`, which explains them.
+
+    Raises:
+        ValueError: An option is none of the allowed ones.
+    """
+
+    model: ModelKind = "pca"
+    recipe: Recipe | None = None
+    variance: float = 0.99
+    whiten: bool = False
+    symmetry: Symmetry = "flip"
+    n_components: NComponents = "auto"
+    criterion: Criterion = "aic"
+    covariance_type: CovarianceType = "diag"
+    max_iter: int = 100
+    tol: float = 1e-3
+    n_init: int = 1
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "model": ("pca",),
+            "recipe": (None, "seed"),
+            "symmetry": SYMMETRIES,
+            "criterion": CRITERIA,
+            "covariance_type": COVARIANCE_TYPES,
+        }
+        for name, allowed in choices.items():
+            one_of(name, getattr(self, name), allowed)
+        for name, least in (("max_iter", 1), ("n_init", 1), ("random_state", 0)):
+            whole_number(name, getattr(self, name), least)
+        if not (0 < self.variance < 1 or (self.variance >= 1 and float(self.variance).is_integer())):
+            raise ValueError(
+                "variance must be a share in (0, 1) or a whole number of dimensions. "
+                f"Received: variance={self.variance!r}"
+            )
+        # Checked here so that a typing error shows before photos are read, not minutes later.
+        object.__setattr__(self, "n_components", parse_n_components(self.n_components))
+
+    def as_json(self) -> dict[str, Any]:
+        """The options as plain JSON values."""
+        return asdict(self)
+
+
+def parse_n_components(n_components: NComponents) -> int | str | tuple[int, ...]:
+    """Read a number of components: ``"auto"``, ``10``, ``"10"``, ``"1:600:10"`` or several numbers.
+
+    Returns:
+        ``"auto"``, one number, or the candidates in ascending order.
+
+    Raises:
+        ValueError: None of these, or a number below 1.
+    """
+    try:
+        parsed = _parse(n_components)
+    except (TypeError, ValueError):
+        parsed = ()
+    smallest = min(parsed, default=0) if isinstance(parsed, tuple) else parsed
+    if parsed != "auto" and (isinstance(smallest, str) or smallest < 1):
+        raise ValueError(
+            'n_components must be "auto", a number of at least 1, a range "start:stop:step" or several '
+            f"numbers. Received: n_components={n_components!r}"
+        )
+    return parsed
+
+
+def _parse(n_components: NComponents) -> int | str | tuple[int, ...]:
+    if isinstance(n_components, str):
+        text = n_components.strip()
+        if text == "auto":
+            return text
+        if ":" not in text:
+            return int(text)
+        return tuple(range(*(int(number) for number in text.split(":"))))
+    if isinstance(n_components, Iterable):
+        return tuple(sorted({int(number) for number in n_components}))
+    return int(n_components)

@@ -1,0 +1,188 @@
+"""Principal components of images, closed under a symmetry."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
+from gmmaug_plugin.models.engine import NumpyEngine
+from gmmaug_plugin.models.symmetry import PART_COPIES, PIXELS_PER_VALUE, Symmetry, fold, unfold
+
+_NUMPY = NumpyEngine()
+_LEAST_SHARE = 1e-9
+"""Directions with less than this share of the greatest variance are rounding, not data."""
+
+BYTE_NOISE = 1.0 / 12.0
+"""Variance of rounding a grey level to a byte: no photo is known better than that."""
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """Directions of greatest variance of a photo set together with all its symmetric copies.
+
+    Attributes:
+        symmetry: The symmetry.
+        mean: Mean image over photos and copies, float64 (size, size), grey levels.
+        rows: Unit-norm principal images, folded: float32 (q_p, h', w') per part of the symmetry.
+        variances: Variance along each, grey levels squared, descending: float64 (q_p,) per part.
+        total_variance: Variance over all directions, kept or not.
+    """
+
+    symmetry: Symmetry
+    mean: NDArray[np.float64]
+    rows: tuple[NDArray[np.float32], ...]
+    variances: tuple[NDArray[np.float64], ...]
+    total_variance: float
+
+    @property
+    def code_variances(self) -> NDArray[np.float64]:
+        """Variance of every dimension of a code, (q,), in the order of :class:`Basis`."""
+        return np.concatenate(
+            [
+                np.tile(variances, copies)
+                for copies, variances in zip(PART_COPIES[self.symmetry], self.variances, strict=True)
+            ]
+        )
+
+    def keep(self, variance: float) -> "PrincipalComponents":
+        """Keep the strongest directions.
+
+        Args:
+            variance: In (0, 1): the least share of the total variance to keep. 1 or more: the
+                number of directions (two copies of one row are kept or dropped together).
+
+        Raises:
+            ValueError: ``variance`` is not positive.
+        """
+        if not variance > 0:
+            raise ValueError(
+                "variance must be a share in (0, 1) or a number of dimensions. "
+                f"Received: variance={variance!r}"
+            )
+        descending = np.sort(self.code_variances)[::-1]
+        if variance < 1:
+            enough = np.cumsum(descending) >= variance * self.total_variance
+            n_kept = int(np.argmax(enough)) + 1 if enough.any() else len(descending)
+        else:
+            n_kept = min(int(variance), len(descending))
+        least = descending[n_kept - 1]
+        counts = [int((variances >= least).sum()) for variances in self.variances]
+        return PrincipalComponents(
+            self.symmetry,
+            self.mean,
+            tuple(rows[:n] for rows, n in zip(self.rows, counts, strict=True)),
+            tuple(variances[:n] for variances, n in zip(self.variances, counts, strict=True)),
+            self.total_variance,
+        )
+
+    def basis(self, *, whiten: bool) -> Basis:
+        """Quantise to a :class:`Basis`; with ``whiten`` its codes have unit variance."""
+        rows, scales = [], []
+        for part, variances in zip(self.rows, self.variances, strict=True):
+            int8, scale = quantize_rows(part)
+            rows.append(int8)
+            scales.append(scale * np.sqrt(variances).astype(np.float32) if whiten else scale)
+        return Basis(self.symmetry, round_to_step(self.mean), tuple(rows), tuple(scales))
+
+
+def fit_pca(images: NDArray[np.uint8], *, symmetry: Symmetry = "none") -> PrincipalComponents:
+    """Find all principal components of photos (n, size, size) and their symmetric copies.
+
+    The copies are never made: the covariance is block-diagonal over the folded parts (see
+    ``models.symmetry``), and each block is solved through its covariance or, with fewer photos than
+    pixels, its Gram matrix (M. Turk and A. Pentland, *J. Cognitive Neuroscience* 3, 1991, p. 74).
+    Variances are those of scikit-learn's ``PCA``: sums over n - 1 photos.
+
+    Raises:
+        ValueError: All photos are equal.
+    """
+    mean = _symmetric_mean(images.mean(axis=0, dtype=np.float64), symmetry)
+    parts = fold(_NUMPY, images.astype(np.float32) - mean.astype(np.float32), symmetry)
+    found_rows, found_variances, total = [], [], 0.0
+    for part in parts:
+        samples = _part_samples(part, symmetry)
+        copies = part.shape[1]
+        # Inner products of images, and their mean over the n - 1 degrees of freedom of the photos.
+        scale = PIXELS_PER_VALUE[symmetry] * len(images) / (len(samples) * (len(images) - 1))
+        rows, variances = _principal_rows(samples, scale)
+        total += copies * scale * float(np.einsum("nd,nd->", samples, samples, dtype=np.float64))
+        unit = np.sqrt(PIXELS_PER_VALUE[symmetry])
+        found_rows.append((rows / unit).reshape(-1, *part.shape[2:]).astype(np.float32))
+        found_variances.append(variances)
+    greatest = max((float(variances.max(initial=0)) for variances in found_variances), default=0.0)
+    if not greatest > BYTE_NOISE:
+        raise ValueError("The photos do not differ from one another. Received: photos that are all equal")
+    counts = [int((variances > _LEAST_SHARE * greatest).sum()) for variances in found_variances]
+    return PrincipalComponents(
+        symmetry,
+        mean,
+        tuple(rows[:n] for rows, n in zip(found_rows, counts, strict=True)),
+        tuple(variances[:n] for variances, n in zip(found_variances, counts, strict=True)),
+        total,
+    )
+
+
+def residual_variance(
+    images: NDArray[np.uint8], *, n_dimensions: int, symmetry: Symmetry, random_state: int
+) -> float:
+    """Cross-fitted variance of a pixel outside the subspace, grey levels squared.
+
+    Principal components of one half of the photos leave this much of the other half, per dimension
+    left over, and the other way round. It is what the subspace misses of photos it has not seen.
+    """
+    order = np.random.default_rng(random_state).permutation(len(images))
+    halves = order[: len(images) // 2], order[len(images) // 2 :]
+    residuals = []
+    for fitted, held_out in (halves, halves[::-1]):
+        components = fit_pca(images[fitted], symmetry=symmetry).keep(n_dimensions)
+        basis = components.basis(whiten=False)
+        energy, count = 0.0, 0
+        for begin in range(0, len(held_out), 512):
+            centred = images[held_out[begin : begin + 512]].astype(np.float32) - basis.mean
+            codes = basis.encode(_NUMPY, centred)
+            energy += float(np.einsum("nhw,nhw->", centred, centred, dtype=np.float64))
+            energy -= float(basis.squared_norm(codes).sum())
+            count += len(centred) * (basis.image_size**2 - basis.n_dimensions)
+        residuals.append(energy / max(count, 1))
+    return max(float(np.mean(residuals)), BYTE_NOISE)
+
+
+def _symmetric_mean(mean: NDArray[np.float64], symmetry: Symmetry) -> NDArray[np.float64]:
+    """The mean over all symmetric copies: of the parts only the unchanged one is left."""
+    if symmetry == "none":
+        return mean
+    parts = fold(_NUMPY, mean[None], symmetry)
+    if symmetry == "d4":
+        parts[0] = 0.5 * (parts[0] + np.swapaxes(parts[0], -1, -2))
+    parts[1:] = [np.zeros_like(part) for part in parts[1:]]
+    return np.asarray(unfold(_NUMPY, parts, symmetry)[0])
+
+
+def _part_samples(part: NDArray[np.float32], symmetry: Symmetry) -> NDArray[np.float32]:
+    """Rows whose second moments are the part's covariance over all symmetric copies."""
+    n, copies, height, width = part.shape
+    samples = part.reshape(n * copies, height, width)
+    if symmetry == "d4" and copies == 1:
+        samples = np.concatenate([samples, np.swapaxes(samples, -1, -2)])
+    return samples.reshape(len(samples), height * width)
+
+
+def _principal_rows(
+    samples: NDArray[np.float32], scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Orthonormal eigenvectors as rows, and eigenvalues, of ``scale`` x samples^T samples."""
+    n, d = samples.shape
+    through_gram = n < d
+    products = (samples @ samples.T if through_gram else samples.T @ samples).astype(np.float64)
+    eigenvalues, vectors = eigh(products, overwrite_a=True)
+    eigenvalues = np.maximum(eigenvalues[::-1], 0.0)
+    directions = np.ascontiguousarray(vectors[:, ::-1].T, np.float32)
+    rows: NDArray[np.float32] = directions @ samples if through_gram else directions
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(norms > 0, norms, 1.0)
+    # An eigenvector's sign is arbitrary: fix it, so that the same photos give the same bytes.
+    peaks = np.take_along_axis(rows, np.abs(rows).argmax(axis=1, keepdims=True), axis=1)
+    rows *= np.where(peaks < 0, np.float32(-1), np.float32(1))
+    return rows, eigenvalues * scale

@@ -1,0 +1,91 @@
+"""The recipe gmmaug began as, done by scikit-learn itself, so that anybody can compare.
+
+PCA to 99% of the variance with whitening, then a full-covariance mixture whose number of components
+is the AIC's choice. See ``docs/model.md`` for what comes of it: copies and fog.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+
+from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.pca_fitter import join_classes
+from gmmaug_plugin.fitting.selection import CriterionCurve
+from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
+from gmmaug_plugin.models.mixture import Mixture
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.progress import progress_bar
+
+SEED_COMPONENTS = range(1, 600, 10)
+"""The numbers of components that the notebook tries."""
+
+_RELATIVE_RANK = 1e-5
+"""Directions whose variance is a smaller share of the component's greatest are the regularisation's."""
+
+
+def fit_seed_recipe(
+    images: NDArray[np.uint8], labels: NDArray[np.int32], options: FitOptions, *, quiet: bool
+) -> tuple[PCAMixture, dict[int, CriterionCurve]]:
+    """Fit as the notebook did: one PCA over all photos and, where there are classes, a mixture for each.
+
+    Only ``n_components`` and ``random_state`` of the options are heeded; ``"auto"`` is the notebook's
+    range, cut at the number of photos.
+    """
+    pca = PCA(0.99, whiten=True)
+    codes = pca.fit_transform(images.reshape(len(images), -1).astype(np.float64))
+    wanted = SEED_COMPONENTS if options.n_components == "auto" else options.n_components
+    tried = {
+        label: [
+            k
+            for k in ([wanted] if isinstance(wanted, int) else wanted)
+            if isinstance(wanted, int) or int(k) <= int((labels == label).sum())
+        ]
+        for label in range(int(labels.max()) + 1)
+    }
+    mixtures, curves = [], {}
+    with progress_bar("Fitting", sum(map(len, tried.values())), quiet=quiet) as advance:
+        for label, ks in tried.items():
+            members = codes[labels == label]
+            best, values = None, []
+            for k in ks:
+                estimator = GaussianMixture(
+                    int(k), covariance_type="full", random_state=options.random_state
+                ).fit(members)
+                values.append(float(estimator.aic(members)) / len(members))
+                if values[-1] == min(values):
+                    best = estimator
+                advance()
+            curves[label] = CriterionCurve(tuple(map(int, ks)), tuple(values))
+            mixtures.append(_factored(best))
+    counts = np.bincount(labels)
+    mixture = join_classes(mixtures, counts / counts.sum())
+    return PCAMixture(_basis(pca, images.shape[1]), mixture, float(pca.noise_variance_)), curves
+
+
+def _basis(pca: PCA, image_size: int) -> Basis:
+    rows = pca.components_.reshape(-1, image_size, image_size)
+    int8, scales = quantize_rows(rows)
+    mean = round_to_step(pca.mean_.reshape(image_size, image_size))
+    scales = scales * np.sqrt(pca.explained_variance_).astype(np.float32)
+    return Basis("none", mean, (int8,), (scales.astype(np.float32),))
+
+
+def _factored(estimator: GaussianMixture) -> Mixture:
+    """Covariances as factors over a diagonal of ``reg_covar``: a component of m photos has rank m - 1."""
+    diagonal = estimator.reg_covar
+    factors = []
+    for covariance in estimator.covariances_:
+        eigenvalues, vectors = np.linalg.eigh(covariance)
+        kept = eigenvalues - diagonal > max(diagonal, _RELATIVE_RANK * eigenvalues[-1])
+        factors.append(np.sqrt(eigenvalues[kept, None] - diagonal) * vectors[:, kept].T)
+    K, q = estimator.means_.shape
+    return Mixture(
+        weights=estimator.weights_,
+        means=estimator.means_,
+        variances=np.full((K, q), diagonal),
+        factors=np.concatenate(factors),
+        factor_offsets=np.cumsum([0, *map(len, factors)]).astype(np.int32),
+        groups=np.arange(K, dtype=np.int32),
+        classes=np.zeros(K, np.int32),
+    )

@@ -1,0 +1,188 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+
+from gmmaug_plugin import fit, load_model
+from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.images import load_photos
+from gmmaug_plugin.models.engine import NumpyEngine
+
+ENGINE = NumpyEngine()
+
+
+@pytest.fixture(scope="module")
+def flowers() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    return make_flowers(120, image_size=32, n_classes=3, random_state=0)
+
+
+def test_every_class_gets_a_mixture_weighted_by_its_photos(flowers) -> None:
+    images, labels, _ = flowers
+    chosen = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:10]])
+    names = np.array(["zinnia", "aster"])[labels[chosen]]
+    model = fit(images[chosen], names, n_components=2, quiet=True)
+    assert model.class_names == ("aster", "zinnia")
+    assert model.n_components == 4
+    shares = np.bincount(model.mixture.classes, model.mixture.weights)
+    np.testing.assert_allclose(shares, [0.2, 0.8])
+    assert model.info["photos_per_class"] == {"aster": 10, "zinnia": 40}
+    assert model.info["n_components_per_class"] == {"aster": 2, "zinnia": 2}
+
+
+def test_unseen_photos_are_likelier_than_their_own_pixels_in_another_order(flowers) -> None:
+    images = flowers[0]
+    model = fit(images[:90], quiet=True)
+    unseen = images[90:]
+    order = np.random.default_rng(0).permutation(32 * 32)
+    shuffled = unseen.reshape(len(unseen), -1)[:, order].reshape(unseen.shape)
+    assert (model.score_samples(unseen) > model.score_samples(shuffled)).all()
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("whiten", [False, True])
+def test_samples_look_like_the_photos_in_mean_and_variance(
+    flowers, covariance_type: str, whiten: bool
+) -> None:
+    """Whole-set mean within a tenth, variance within a third: what all covariance types must keep."""
+    images = flowers[0]
+    model = fit(
+        images, n_components=2, variance=0.9, covariance_type=covariance_type, whiten=whiten, quiet=True
+    )
+    drawn = model.sample(400, seed=0)[0].astype(float)
+    photos = images.astype(float)
+    assert drawn.mean() == pytest.approx(photos.mean(), rel=0.1)
+    assert drawn.var(axis=0).mean() == pytest.approx(photos.var(axis=0).mean(), rel=0.35)
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "heldout"])
+def test_the_criterion_curve_is_kept_and_its_minimum_chosen(flowers, criterion: str) -> None:
+    images, labels, _ = flowers
+    model = fit(images, labels, n_components="1:6:2", criterion=criterion, variance=8, quiet=True)
+    for name in model.class_names:
+        curve = model.info["criterion_curves"][name]
+        assert curve["n_components"] == [1, 3, 5]
+        best = curve["n_components"][int(np.argmin(curve["values"]))]
+        assert model.info["n_components_per_class"][name] == best
+        assert (curve["standard_errors"] is None) == (criterion != "heldout")
+
+
+def test_held_out_values_are_those_of_models_fitted_without_the_fold(flowers) -> None:
+    """The curve against refitting by hand, fold by fold, through the front door."""
+    from gmmaug_plugin.fitting.selection import N_FOLDS, folds
+
+    images = flowers[0][:40]
+    model = fit(images, n_components=[1, 2], criterion="heldout", variance=5, quiet=True)
+    fold_of = folds(np.zeros(40, np.int32), random_state=0)
+    by_hand = [
+        -fit(images[fold_of != fold], n_components=2, variance=5, quiet=True)
+        .score_samples(images[fold_of == fold])
+        .mean()
+        for fold in range(N_FOLDS)
+    ]
+    assert model.info["criterion_curves"][""]["values"][1] == pytest.approx(np.mean(by_hand), rel=1e-6)
+
+
+def test_a_part_of_the_symmetry_may_be_left_without_a_direction(flowers, tmp_path: Path) -> None:
+    model = fit(flowers[0], n_components=2, variance=1, quiet=True)
+    assert model.basis.n_dimensions == 1
+    model.save(tmp_path / "model.safetensors")
+    images = load_model(tmp_path / "model.safetensors").sample(3, seed=0)[0]
+    np.testing.assert_array_equal(images, model.sample(3, seed=0)[0])
+    assert np.isfinite(model.score_samples(model.vary(images, seed=0))).all()
+
+
+def test_symmetry_makes_mirrored_photos_equally_likely(flowers) -> None:
+    images = flowers[0]
+    for symmetry, copies in (("flip", [images[:, :, ::-1]]), ("d4", [np.rot90(images, 1, (1, 2))])):
+        model = fit(images, n_components=1, symmetry=symmetry, quiet=True)
+        for copy in copies:
+            np.testing.assert_allclose(
+                model.score_samples(np.ascontiguousarray(copy)), model.score_samples(images), rtol=1e-3
+            )
+
+
+def test_the_same_photos_options_and_seed_give_the_same_bytes(flowers, tmp_path: Path) -> None:
+    images, labels, _ = flowers
+    for name in ("first", "second"):
+        fit(images, labels, n_components="auto", quiet=True).save(tmp_path / f"{name}.safetensors")
+    assert (tmp_path / "first.safetensors").read_bytes() == (tmp_path / "second.safetensors").read_bytes()
+
+
+def test_the_seed_recipe_is_scikit_learns(flowers) -> None:
+    images = flowers[0]
+    model = fit(images, recipe="seed", n_components=5, quiet=True)
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    pca = PCA(0.99, whiten=True)
+    codes = pca.fit_transform(flat)
+    oracle = GaussianMixture(5, covariance_type="full", random_state=0).fit(codes)
+    assert model.basis.n_dimensions == pca.n_components_
+    np.testing.assert_allclose(model.mixture.means, oracle.means_, atol=1e-5)
+    np.testing.assert_allclose(model.mixture.weights, oracle.weights_)
+    decoded = model.basis.decode(ENGINE, codes) + model.basis.mean
+    expected = pca.inverse_transform(codes).reshape(images.shape)
+    error = np.sqrt(np.mean((decoded - expected) ** 2))
+    assert 20 * np.log10(255 / error) > 50
+    group = model.mixture.groups[2]
+    begin, end = model.mixture.factor_offsets[group : group + 2]
+    factors = model.mixture.factors[begin:end].astype(float)
+    covariance = factors.T @ factors + np.diag(model.mixture.variances[group].astype(float))
+    scale = np.abs(oracle.covariances_[2]).max()
+    np.testing.assert_allclose(covariance, oracle.covariances_[2], atol=2e-3 * scale)
+
+
+def test_the_seed_recipe_scans_by_aic(flowers) -> None:
+    images, labels, _ = flowers
+    model = fit(images, labels, recipe="seed", n_components=[1, 2, 41], quiet=True)
+    curve = model.info["criterion_curves"]["0"]
+    assert curve["n_components"] == [1, 2]
+    assert model.info["n_components_per_class"]["0"] == curve["n_components"][int(np.argmin(curve["values"]))]
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "message"),
+    [
+        (3, {}, r"found 3, needed at least 4"),
+        (10, {"n_components": 11}, r"at most the number of photos \(10\)\. Received: n_components=11"),
+        (10, {"symmetry": "sideways"}, "symmetry must be one of"),
+        (10, {"n_components": "none"}, "n_components must be"),
+    ],
+)
+def test_bad_input_is_refused(flowers, count: int, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(flowers[0][:count], **options, quiet=True)
+
+
+def test_equal_photos_and_odd_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not differ"):
+        fit(np.full((10, 8, 8), 3, np.uint8), quiet=True)
+    odd = np.random.default_rng(0).integers(0, 256, (10, 9, 9)).astype(np.uint8)
+    with pytest.raises(ValueError, match="even image_size"):
+        fit(odd, quiet=True)
+    assert fit(odd, symmetry="none", quiet=True).image_size == 9
+
+
+def test_a_class_of_one_photo_and_the_fewest_photos_make_a_model() -> None:
+    images = make_flowers(4, image_size=16, n_classes=1)[0]
+    model = fit(images, ["many", "many", "many", "one"], quiet=True)
+    drawn, _ = model.sample(5, label="one", seed=0)
+    assert np.isfinite(model.score_samples(drawn)).all()
+
+
+def test_real_photos_give_fog_and_the_seed_recipe_copies(photos: Path) -> None:
+    """What the documentation says of both, measured: correlation with the nearest training photo."""
+    daisies = load_photos(photos / "daisy", image_size=64, quiet=True).images[:240]
+
+    def nearest(images: np.ndarray) -> np.ndarray:
+        def normal(stack: np.ndarray) -> np.ndarray:
+            flat = stack.reshape(len(stack), -1).astype(float)
+            flat -= flat.mean(axis=1, keepdims=True)
+            return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+        return (normal(images) @ normal(daisies).T).max(axis=1)
+
+    sound = fit(daisies, quiet=True)
+    seed = fit(daisies, recipe="seed", n_components=165, quiet=True)
+    assert (nearest(sound.sample(100, seed=0)[0]) > 0.94).mean() < 0.02
+    assert (nearest(seed.sample(100, seed=0)[0]) > 0.94).mean() > 0.5
