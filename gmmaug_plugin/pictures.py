@@ -1,0 +1,55 @@
+"""Pictures of images: grids, and PNG files written whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_GAP = 2
+_PAPER = 255
+
+
+def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np.uint8]:
+    """Lay images (n, h, w) out in rows, with white gaps.
+
+    Args:
+        images: uint8 (n, h, w), n at least 1.
+        columns: Images per row; by default about twice as many columns as rows.
+
+    Returns:
+        One uint8 image.
+
+    Example:
+        >>> grid(np.zeros((32, 128, 128), np.uint8)).shape
+        (522, 1042)
+    """
+    n, height, width = images.shape
+    columns = min(n, columns or int(np.ceil(np.sqrt(2 * n))))
+    rows = -(-n // columns)
+    sheet = np.full((rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP), _PAPER, np.uint8)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        top, left = _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def save_png(image: NDArray[np.uint8], path: Path) -> None:
+    """Write one uint8 image (h, w) as PNG, all or nothing.
+
+    Raises:
+        OSError: The file cannot be written; whatever was there before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        with temporary.open("xb") as file:
+            Image.fromarray(image).save(file, format="PNG", optimize=True)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
