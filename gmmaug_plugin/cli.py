@@ -1,11 +1,13 @@
 """The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect``."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
@@ -48,15 +50,24 @@ def main_fit() -> None:
 
 def _run(command: Callable[[], Any]) -> None:
     """Run a command; what a user can mend is told in a line, without a traceback."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         command()
-    except KeyboardInterrupt:
+    except _Interrupted:
         _fail("Interrupted; nothing was written.", _INTERRUPTED)
     except (ValueError, OSError) as error:
         _fail(f"Error: {error}", 1)
 
 
-def _fail(message: str, status: int) -> None:
+class _Interrupted(BaseException):
+    """Ctrl-C: no KeyboardInterrupt, which typer would answer before we can."""
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Interrupted
+
+
+def _fail(message: str, status: int) -> NoReturn:
     sys.stderr.write(message + "\n")
     raise SystemExit(status)
 

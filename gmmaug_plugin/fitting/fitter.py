@@ -12,7 +12,7 @@ from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType
 from gmmaug_plugin.fitting.options import Criterion, FitOptions, ModelKind, NComponents, Recipe
 from gmmaug_plugin.fitting.pca_fitter import describe_curves, fit_pca_mixture
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
-from gmmaug_plugin.fitting.selection import CriterionCurve
+from gmmaug_plugin.fitting.selection import Fitted
 from gmmaug_plugin.images import Labels, PhotoError, Photos, PhotoSet, Resize, load_photos
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.symmetry import Symmetry, part_shape
@@ -119,9 +119,9 @@ def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, resize: Resize, q
     labels = np.zeros(len(images), np.int32) if photo_set.labels is None else photo_set.labels
     _check_photos(images, labels, photo_set.class_names, options)
     fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
-    model, curves = fitter(images, labels, options, quiet=quiet)
-    info = _describe(model, photo_set, options, resize, curves)
-    return replace(model, class_names=photo_set.class_names, info=info)
+    fitted = fitter(images, labels, options, quiet=quiet)
+    info = _describe(fitted, photo_set, options, resize)
+    return replace(fitted.model, class_names=photo_set.class_names, info=info)
 
 
 def _check_photos(
@@ -145,13 +145,7 @@ def _check_photos(
         )
 
 
-def _describe(
-    model: PCAMixture,
-    photo_set: PhotoSet,
-    options: FitOptions,
-    resize: Resize,
-    curves: dict[int, CriterionCurve],
-) -> dict[str, Any]:
+def _describe(fitted: Fitted, photo_set: PhotoSet, options: FitOptions, resize: Resize) -> dict[str, Any]:
     """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
     labels = photo_set.labels
     names = photo_set.class_names or ("",)
@@ -160,8 +154,11 @@ def _describe(
         "options": {**options.as_json(), "resize": resize},
         "photos_per_class": dict(zip(names, counts, strict=True)),
         "n_skipped": len(photo_set.skipped),
-        "criterion_curves": describe_curves(curves, photo_set.class_names),
-        "n_components_per_class": dict(zip(names, np.bincount(model.mixture.classes).tolist(), strict=True)),
+        "criterion_curves": describe_curves(fitted.curves, photo_set.class_names),
+        "explained_variance_ratio": [float(f"{share:.4g}") for share in fitted.explained_variance_ratio],
+        "n_components_per_class": dict(
+            zip(names, np.bincount(fitted.model.mixture.classes).tolist(), strict=True)
+        ),
         "versions": {
             package: version(package)
             for package in ("gmmaug-plugin", "numpy", "scipy", "scikit-learn", "pillow")

@@ -11,6 +11,7 @@ from gmmaug_plugin.fitting.pca import fit_pca, residual_variance
 from gmmaug_plugin.fitting.selection import (
     N_FOLDS,
     CriterionCurve,
+    Fitted,
     candidates,
     folds,
     heldout_curve,
@@ -46,9 +47,7 @@ class Subspace:
     explained_variance_ratio: NDArray[np.float64]
 
 
-def fit_pca_mixture(
-    images: Images, labels: Labels, options: FitOptions, *, quiet: bool
-) -> tuple[PCAMixture, dict[int, CriterionCurve]]:
+def fit_pca_mixture(images: Images, labels: Labels, options: FitOptions, *, quiet: bool) -> Fitted:
     """Fit a shared basis and one mixture per class.
 
     Args:
@@ -58,7 +57,7 @@ def fit_pca_mixture(
         quiet: Show no progress.
 
     Returns:
-        The model, without names and info, and the criterion curve of every class.
+        The model and how it came about.
     """
     tried = {
         label: candidates(options.n_components, int((labels == label).sum()))  # type: ignore[arg-type]
@@ -84,7 +83,8 @@ def fit_pca_mixture(
             advance()
     counts = np.bincount(labels)
     mixture = join_classes([e.mixture for e in estimates], counts / counts.sum())
-    return PCAMixture(subspace.basis, mixture, subspace.noise_variance), curves
+    model = PCAMixture(subspace.basis, mixture, subspace.noise_variance)
+    return Fitted(model, curves, subspace.explained_variance_ratio)
 
 
 def fit_subspace(images: Images, options: FitOptions) -> Subspace:

@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.pca_fitter import join_classes
-from gmmaug_plugin.fitting.selection import CriterionCurve
+from gmmaug_plugin.fitting.selection import CriterionCurve, Fitted
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -26,7 +26,7 @@ _RELATIVE_RANK = 1e-5
 
 def fit_seed_recipe(
     images: NDArray[np.uint8], labels: NDArray[np.int32], options: FitOptions, *, quiet: bool
-) -> tuple[PCAMixture, dict[int, CriterionCurve]]:
+) -> Fitted:
     """Fit as the notebook did: one PCA over all photos and, where there are classes, a mixture for each.
 
     Only ``n_components`` and ``random_state`` of the options are heeded; ``"auto"`` is the notebook's
@@ -60,7 +60,8 @@ def fit_seed_recipe(
             mixtures.append(_factored(best))
     counts = np.bincount(labels)
     mixture = join_classes(mixtures, counts / counts.sum())
-    return PCAMixture(_basis(pca, images.shape[1]), mixture, float(pca.noise_variance_)), curves
+    model = PCAMixture(_basis(pca, images.shape[1]), mixture, float(pca.noise_variance_))
+    return Fitted(model, curves, pca.explained_variance_ratio_)
 
 
 def _basis(pca: PCA, image_size: int) -> Basis:

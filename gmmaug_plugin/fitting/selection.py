@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType, n_parameters
+from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 PHOTOS_PER_COMPONENT = 20
 """``auto`` never tries more components than one per this many photos: smaller ones are copies."""
@@ -33,6 +34,21 @@ class CriterionCurve:
     def best(self) -> int:
         """The candidate of the lowest value, the smaller one of equals."""
         return self.n_components[int(np.argmin(self.values))]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model and how it came about.
+
+    Attributes:
+        model: The model, without class names and info.
+        curves: Criterion curve of every class, by label.
+        explained_variance_ratio: Share of the photos' variance along every dimension of a code, (q,).
+    """
+
+    model: PCAMixture
+    curves: dict[int, CriterionCurve]
+    explained_variance_ratio: NDArray[np.float64]
 
 
 def candidates(n_components: int | str | Sequence[int], n_photos: int) -> tuple[int, ...]:

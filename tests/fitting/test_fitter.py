@@ -93,6 +93,18 @@ def test_a_part_of_the_symmetry_may_be_left_without_a_direction(flowers, tmp_pat
     assert np.isfinite(model.score_samples(model.vary(images, seed=0))).all()
 
 
+def test_info_tells_how_the_model_came_about(flowers) -> None:
+    images, labels, _ = flowers
+    model = fit(images, labels, variance=0.8, n_components=2, random_state=3, quiet=True)
+    shares = model.info["explained_variance_ratio"]
+    assert len(shares) == model.basis.n_dimensions
+    assert 0.8 <= sum(shares) < 0.85
+    options = model.info["options"]
+    assert (options["variance"], options["n_components"], options["random_state"]) == (0.8, 2, 3)
+    assert model.info["n_skipped"] == 0
+    assert set(model.info["versions"]) >= {"gmmaug-plugin", "numpy", "scikit-learn"}
+
+
 def test_symmetry_makes_mirrored_photos_equally_likely(flowers) -> None:
     images = flowers[0]
     for symmetry, copies in (("flip", [images[:, :, ::-1]]), ("d4", [np.rot90(images, 1, (1, 2))])):
