@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from gmmaug_plugin.artifact import load_model
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.layout import ImageLayout
+from gmmaug_plugin.mixing import strength_range
 from gmmaug_plugin.models import PCAMixture
 
 # Its import would otherwise wait for a package index to tell whether there is a newer version.
@@ -126,12 +127,7 @@ def _refuse_objects(model: Any) -> str:
 
 
 def _check_strength(strength: tuple[float, float] | float) -> tuple[float, float] | float:
-    low, high = strength if isinstance(strength, tuple) else (strength, strength)
-    if not 0.0 <= low <= high <= 1.0:
-        raise ValueError(
-            "strength must be in [0, 1], one number or a pair (low, high) in ascending order. "
-            f"Received: strength={strength!r}"
-        )
+    strength_range(strength)
     return strength
 
 
@@ -256,7 +252,7 @@ class GMMVary(_ModelTransform):
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw what a replay needs, the strength among it."""
         drawn = super().get_params_dependent_on_data(params, data)
-        low, high = self.strength if isinstance(self.strength, tuple) else (self.strength, self.strength)
+        low, high = strength_range(self.strength)
         return {**drawn, "strength": min(self.py_random.uniform(low, high), high)}
 
     def apply(

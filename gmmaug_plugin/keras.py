@@ -16,9 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmaug_plugin.artifact import as_model
+from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.extras import require
-from gmmaug_plugin.layout import ImageLayout
-from gmmaug_plugin.mixing import MixMode, check_mode, check_ratio, split_batch, synthetic_beside
+from gmmaug_plugin.layout import ImageLayout, guess_white
+from gmmaug_plugin.mixing import (
+    MixMode,
+    check_mode,
+    check_share,
+    split_batch,
+    strength_range,
+    synthetic_beside,
+)
 from gmmaug_plugin.models import PCAMixture
 
 try:
@@ -114,9 +122,8 @@ class GMMSequence(PyDataset):
     ) -> None:
         super().__init__(**kwargs)
         check_mode(mode)
-        if not (mode == "vary" and ratio == 1.0):
-            check_ratio(ratio)
-        self._seed = _check_seed(seed)
+        check_share(ratio, mode)
+        self._seed = whole_number("seed", seed, 0)
         self._epoch = 0
         self._source: _Arrays | _Dataset
         full_batch = None
@@ -134,7 +141,7 @@ class GMMSequence(PyDataset):
             mode=mode,
             ratio=ratio,
             full_batch=full_batch,
-            strength=_check_strength(strength),
+            strength=strength_range(strength),
             shuffle=shuffle is not False,
             value_range=_white_of(first[0], value_range),
         )
@@ -370,27 +377,8 @@ def _refuse_array_options(**options: object) -> None:
 
 
 def _white_of(images: NDArray[Any], value_range: float | None) -> float:
-    """The white of float images. What values tell is safe: resizing overshoots 1.0 but never doubles it."""
-    if value_range not in (None, 1.0, 255.0):
+    if value_range is None:
+        return guess_white(images)
+    if value_range not in (1.0, 255.0):
         raise ValueError(f"value_range must be 1.0, 255.0 or None. Received: value_range={value_range!r}")
-    if value_range is not None:
-        return float(value_range)
-    is_float = bool(images.size) and np.issubdtype(images.dtype, np.floating)
-    return 255.0 if is_float and images.max() > 2.0 else 1.0
-
-
-def _check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more. Received: seed={seed!r}")
-    return int(seed)
-
-
-def _check_strength(strength: float | tuple[float, float]) -> tuple[float, float]:
-    bounds = np.asarray(strength, np.float64)
-    low, high = np.broadcast_to(bounds, (2,)) if bounds.shape in ((), (2,)) else (np.nan, np.nan)
-    if not 0.0 <= low <= high <= 1.0:
-        raise ValueError(
-            "strength must be in [0, 1], one number or a pair (low, high) in ascending order. "
-            f"Received: strength={strength!r}"
-        )
-    return float(low), float(high)
+    return float(value_range)

@@ -105,6 +105,21 @@ class ImageLayout:
         return np.asarray(np.clip(values, 0, self.value_range), self.dtype)
 
 
+def guess_white(images: NDArray[Any]) -> float:
+    """Tell from values whether the white of some images is 255.0 or 1.0.
+
+    Floats with any value above 2 are taken for 0..255: resizing overshoots 1.0 but never doubles it. Values
+    between 1 and 2 are for :func:`check_values` to refuse.
+
+    Example:
+        >>> guess_white(np.array([0.0, 200.0]))
+        255.0
+    """
+    if images.dtype == np.uint8:
+        return 255.0
+    return 255.0 if images.size and images.max() > 2.0 else 1.0
+
+
 def check_values(array: NDArray[Any], value_range: float | None) -> float:
     """Return the white of an array of pixels after checking dtype and values.
 

@@ -2,6 +2,8 @@
 
 from typing import Literal, get_args
 
+import numpy as np
+
 from gmmaug_plugin.checks import one_of, whole_number
 
 MixMode = Literal["synthesize", "vary"]
@@ -38,6 +40,32 @@ def synthetic_beside(n_real: int, ratio: float) -> int:
     """
     check_ratio(ratio)
     return round(n_real * ratio / (1.0 - ratio))
+
+
+def check_share(ratio: float, mode: MixMode) -> None:
+    """Raise :class:`ValueError` unless ``ratio`` is in [0, 1); varying may also take every image, 1.0."""
+    if not (mode == "vary" and ratio == 1.0):
+        check_ratio(ratio)
+
+
+def strength_range(strength: float | tuple[float, float]) -> tuple[float, float]:
+    """Return the least and the greatest strength of variation: one number is both.
+
+    Raises:
+        ValueError: Not in [0, 1], or not ascending.
+
+    Example:
+        >>> strength_range(0.5), strength_range((0.3, 0.6))
+        ((0.5, 0.5), (0.3, 0.6))
+    """
+    bounds = np.asarray(strength, np.float64)
+    low, high = np.broadcast_to(bounds, (2,)) if bounds.shape in ((), (2,)) else (np.nan, np.nan)
+    if not 0.0 <= low <= high <= 1.0:
+        raise ValueError(
+            "strength must be in [0, 1], one number or a pair (low, high) in ascending order. "
+            f"Received: strength={strength!r}"
+        )
+    return float(low), float(high)
 
 
 def check_ratio(ratio: float) -> None:

@@ -1,12 +1,13 @@
 """Pictures of images: grids, and PNG files written whole or not at all."""
 
-import os
-import secrets
+import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from gmmaug_plugin.files import write_whole
 
 _GAP = 2
 _PAPER = 255
@@ -43,13 +44,6 @@ def save_png(image: NDArray[np.uint8], path: Path) -> None:
     Raises:
         OSError: The file cannot be written; whatever was there before is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
-    try:
-        with temporary.open("xb") as file:
-            Image.fromarray(image).save(file, format="PNG", optimize=True)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, format="PNG", optimize=True)
+    write_whole(path, encoded.getvalue())

@@ -15,11 +15,11 @@ FRAMEWORKS = ("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", 
 MAY_IMPORT = {
     "models": {"models", "layout", "checks", "resizing", "artifact"},
     "fitting": {"fitting", "models", "images", "progress", "checks", "resizing"},
-    "artifact": {"artifact", "models"},
+    "artifact": {"artifact", "models", "files"},
     "images": {"images", "progress", "checks", "resizing"},
     "tensorflow": {"tensorflow", "models", "artifact", "mixing", "layout", "extras", "checks", "resizing"},
     "keras": {"models", "artifact", "mixing", "layout", "extras", "checks"},
-    "albumentations": {"models", "artifact", "layout", "extras", "checks"},
+    "albumentations": {"models", "artifact", "layout", "mixing", "extras", "checks"},
 }
 
 

@@ -1,8 +1,6 @@
 """One ``.safetensors`` file: named tensors and one JSON document, the same bytes for the same contents."""
 
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+
+from gmmaug_plugin.files import write_whole
 
 METADATA_KEY = "gmmaug"
 """The one metadata key: with several, safetensors writes them in an order that changes from run to run."""
@@ -92,24 +92,13 @@ def open_container(path: Path) -> Iterator[Reader]:
 def write_container(path: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> int:
     """Write a file, all or nothing, and return its size in bytes.
 
-    The bytes go to a temporary file beside the target, to the disk, and are then renamed.
-
     Raises:
         OSError: The file cannot be written; whatever was there before is untouched.
     """
     text = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
     contiguous = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
     contents = save(contiguous, metadata={METADATA_KEY: text})
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, contents)
     return len(contents)
 
 

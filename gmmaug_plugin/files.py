@@ -1,0 +1,23 @@
+"""Files that are whole or absent."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_whole(path: Path, contents: bytes) -> None:
+    """Write a file, all or nothing: to a temporary one beside it, to the disk, then renamed.
+
+    Raises:
+        OSError: The file cannot be written; whatever was there before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
