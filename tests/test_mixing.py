@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmmaug_plugin.mixing import check_mode, split_batch, synthetic_beside
+from gmmaug_plugin.mixing import check_mode, check_share, split_batch, strength_range, synthetic_beside
 
 ratios = st.floats(0, 0.99)
 
@@ -36,3 +36,25 @@ def test_bad_batches_and_modes_are_refused() -> None:
         split_batch(0, 0.5)
     with pytest.raises(ValueError, match="mode must be one of"):
         check_mode("copy")
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_strengths_are_a_number_or_an_ascending_range(low: float, high: float) -> None:
+    assert strength_range(low) == (low, low)
+    if low <= high:
+        assert strength_range((low, high)) == (low, high)
+    else:
+        with pytest.raises(ValueError, match=r"ascending order\. Received"):
+            strength_range((low, high))
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan"), (0.1, 0.2, 0.3), (0.5, 1.5)])
+def test_bad_strengths_are_refused(strength: object) -> None:
+    with pytest.raises(ValueError, match=r"strength must be in \[0, 1\]"):
+        strength_range(strength)
+
+
+def test_only_variation_may_take_every_image() -> None:
+    check_share(1.0, "vary")
+    with pytest.raises(ValueError, match="ratio must be"):
+        check_share(1.0, "synthesize")

@@ -28,7 +28,7 @@ class Engine(Protocol):
     def swap_last_axes(self, a: Array) -> Array: ...
     def round(self, a: Array) -> Array: ...
     def sqrt(self, a: Array) -> Array: ...
-    def to_uint8(self, pixels: Array) -> Array: ...
+    def to_uint8(self, centred: Array, mean: Array) -> Array: ...
     def segment_sum(self, a: Array, offsets: np.ndarray) -> Array: ...
     def draw_categorical(self, log_weights: Array, uniform: Array) -> Array: ...
     def factor_product(
@@ -87,10 +87,13 @@ class NumpyEngine:
         """Square root, element by element."""
         return np.asarray(np.sqrt(a))
 
-    def to_uint8(self, pixels: np.ndarray) -> np.ndarray:
-        """Grey levels as bytes: rounded, halves up, and clipped to 0..255."""
-        shifted = pixels + np.float32(0.5)
-        return np.clip(shifted, 0.0, 255.5, out=shifted).astype(np.uint8)
+    def to_uint8(self, centred: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Grey levels plus a mean image as bytes: rounded, halves up, and clipped to 0..255.
+
+        Writes over ``centred``: a stack of images in a new array costs more than the arithmetic.
+        """
+        centred += mean + np.float32(0.5)
+        return np.clip(centred, 0.0, 255.5, out=centred).astype(np.uint8)
 
     def segment_sum(self, a: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """Sums of the columns ``offsets[g]:offsets[g + 1]`` of ``a`` (n, R), as (n, G)."""

@@ -223,8 +223,8 @@ class PCAMixture:
         components = engine.draw_categorical(engine.take(engine.constant(self._log_weights), rows), uniform)
         means = engine.take(engine.constant(self.mixture.means.astype(np.float64)), components)
         codes = means + self.mixture.deviations(engine, components, normal)
-        pixels = self.basis.decode(engine, codes) + engine.constant(self.basis.mean)
-        return engine.to_uint8(pixels), engine.take(engine.constant(self.mixture.classes), components)
+        images = engine.to_uint8(self.basis.decode(engine, codes), engine.constant(self.basis.mean))
+        return images, engine.take(engine.constant(self.mixture.classes), components)
 
     def move(
         self, engine: Engine, grey: Array, strength: Array, rows: Array, uniform: Array, normal: Array
