@@ -1,0 +1,123 @@
+"""The array operations of synthesis on TensorFlow tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+"""A ``tf.Tensor``."""
+
+
+class TensorFlowEngine:
+    """The operations of :class:`gmmaug_plugin.models.engine.Engine` on TensorFlow tensors.
+
+    Works eagerly and inside the graphs that ``tf.data`` makes of a mapped function. Static shapes are
+    kept wherever TensorFlow can infer them. The same noise gives the images that
+    :class:`~gmmaug_plugin.models.engine.NumpyEngine` gives, to within one grey level.
+
+    Example:
+        >>> uniform = tf.random.stateless_uniform((4,), (0, 0), tf.float64)
+        >>> normal = tf.random.stateless_normal((4, model.noise_width), (0, 1))  # doctest: +SKIP
+        >>> rows = tf.constant(model.label_rows(None, 4))  # doctest: +SKIP
+        >>> images, labels = model.synthesize(TensorFlowEngine(), rows, uniform, normal)  # doctest: +SKIP
+    """
+
+    def __init__(self) -> None:
+        self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
+
+    def constant(self, array: np.ndarray) -> Tensor:
+        """Bring a parameter of the model into the engine.
+
+        The tensor is made outside of the graph at hand and captured by it, so that several graphs
+        share one copy; and on the CPU, where ``tf.data`` runs.
+        """
+        # The array is kept too: as long as it lives, no other array has its id.
+        known = self._constants.get(id(array))
+        if known is None:
+            with tf.init_scope(), tf.device("CPU:0"):
+                known = self._constants[id(array)] = (array, tf.constant(array))
+        return known[1]
+
+    def cast(self, a: Tensor, dtype: str) -> Tensor:
+        """Convert to ``"float32"``, ``"float64"`` or ``"int32"``."""
+        return tf.cast(a, dtype)
+
+    def matmul(self, a: Tensor, b: Tensor, *, transpose_b: bool = False) -> Tensor:
+        """Matrix product (n, k) x (k, m), or with the transpose of (m, k)."""
+        return tf.linalg.matmul(a, b, transpose_b=transpose_b)
+
+    def take(self, a: Tensor, indices: Tensor) -> Tensor:
+        """Rows of ``a`` at ``indices``."""
+        return tf.gather(a, indices)
+
+    def take_columns(self, a: Tensor, indices: Tensor) -> Tensor:
+        """Columns of ``a`` at ``indices``."""
+        return tf.gather(a, indices, axis=1)
+
+    def reshape(self, a: Tensor, shape: Sequence[int]) -> Tensor:
+        """The same values in another shape; -1 stands for whatever is left."""
+        return tf.reshape(a, shape)
+
+    def concat(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
+        """Join along an existing axis."""
+        return tf.concat(arrays, axis)
+
+    def stack(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
+        """Join along a new axis."""
+        return tf.stack(arrays, axis)
+
+    def reverse(self, a: Tensor, axis: int) -> Tensor:
+        """Reverse the order along one axis."""
+        return tf.reverse(a, [axis])
+
+    def swap_last_axes(self, a: Tensor) -> Tensor:
+        """Transpose every image of a stack."""
+        return tf.linalg.matrix_transpose(a)
+
+    def round(self, a: Tensor) -> Tensor:
+        """Round to the nearest integer, halves to even, in the same dtype."""
+        return tf.round(a)
+
+    def sqrt(self, a: Tensor) -> Tensor:
+        """Square root, element by element."""
+        return tf.sqrt(a)
+
+    def to_uint8(self, centred: Tensor, mean: Tensor) -> Tensor:
+        """Grey levels plus a mean image as bytes: rounded, halves up, and clipped to 0..255."""
+        return tf.cast(tf.clip_by_value(centred + (mean + 0.5), 0.0, 255.5), tf.uint8)
+
+    def segment_sum(self, a: Tensor, offsets: np.ndarray) -> Tensor:
+        """Sums of the columns ``offsets[g]:offsets[g + 1]`` of ``a`` (n, R), as (n, G)."""
+        totals = tf.pad(tf.cumsum(a, axis=1), [[0, 0], [1, 0]])
+        ends, begins = (self.constant(edges) for edges in (offsets[1:], offsets[:-1]))
+        return self.take_columns(totals, ends) - self.take_columns(totals, begins)
+
+    def draw_categorical(self, log_weights: Tensor, uniform: Tensor) -> Tensor:
+        """One index per row of unnormalised ``log_weights`` (n, K), by inversion of ``uniform`` (n,)."""
+        weights = tf.exp(log_weights - tf.reduce_max(log_weights, axis=1, keepdims=True))
+        cumulative = tf.cumsum(weights, axis=1)
+        reached = cumulative <= uniform[:, None] * cumulative[:, -1:]
+        index = tf.reduce_sum(tf.cast(reached, tf.int32), axis=1)
+        # Rounding must never draw an impossible component, as numpy's last_possible sees to.
+        possible = tf.cast(tf.reverse(weights > 0, [1]), tf.int32)
+        last = weights.shape[1] - 1 - tf.argmax(possible, axis=1, output_type=tf.int32)
+        return tf.minimum(index, last)
+
+    def factor_product(
+        self, noise: Tensor, factors: np.ndarray, offsets: np.ndarray, groups: Tensor
+    ) -> Tensor:
+        """Row i: ``noise[i, :r] @ factors[offsets[g]:offsets[g + 1]]`` for its group g of rank r."""
+        ranks = np.diff(offsets)
+        if len(ranks) == 1:
+            return self.matmul(noise[:, : ranks[0]], self.constant(factors))
+        # One small product per group costs a fraction of a dense one over all groups' factors, and
+        # groups that no image fell into cost next to nothing.
+        members = tf.dynamic_partition(tf.range(tf.shape(groups)[0]), groups, len(ranks))
+        products = [
+            self.matmul(self.take(noise[:, :rank], rows), self.constant(factors[end - rank : end]))
+            for rows, rank, end in zip(members, ranks, offsets[1:], strict=True)
+        ]
+        product = tf.dynamic_stitch(members, products)
+        return tf.ensure_shape(product, (groups.shape[0], factors.shape[1]))

@@ -1,0 +1,109 @@
+"""How labels are written in a dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+_NO_CLASSES = (
+    "the model was fitted on unlabelled photos and cannot label what it makes: fit it with a folder per "
+    "class, or drop the labels"
+)
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """What the labels of a dataset look like.
+
+    Attributes:
+        n_classes: Number of classes.
+        shape: Shape of one label.
+        dtype: Any integer or float dtype.
+        one_hot: Whether a label is a vector with a one at its class, rather than the class's number.
+    """
+
+    n_classes: int
+    shape: tuple[int, ...]
+    dtype: Any
+    one_hot: bool
+
+    @classmethod
+    def of(cls, spec: Any, examples: np.ndarray, class_names: Sequence[str]) -> "LabelFormat":
+        """Read the format of one image's label.
+
+        Args:
+            spec: ``tf.TensorSpec`` of one label.
+            examples: Some labels of the dataset, (n, *shape).
+            class_names: The model's classes in label order.
+
+        Raises:
+            TypeError: Labels are no numbers.
+            ValueError: The model has no classes, labels have another shape than allowed, or an example
+                is no class of the model.
+        """
+        n_classes = len(class_names)
+        if n_classes == 0:
+            raise ValueError(f"The dataset has labels, but {_NO_CLASSES}. Received: labels {_show(spec)}")
+        if not (spec.dtype.is_integer or spec.dtype.is_floating):
+            raise TypeError(f"Labels must be numbers. Received: labels {_show(spec)}")
+        if spec.shape.rank is None or None in spec.shape.as_list():
+            raise ValueError(f"Labels must have a known shape. Received: labels {_show(spec)}")
+        shape = tuple(spec.shape.as_list())
+        one_hot = shape == (n_classes,)
+        binary = shape in ((), (1,)) and spec.dtype.is_floating and n_classes <= 2
+        number = shape in ((), (1,)) and spec.dtype.is_integer and n_classes - 1 <= spec.dtype.max
+        if not (one_hot or binary or number):
+            raise ValueError(
+                f"Labels must be integer class numbers, one-hot vectors of length {n_classes} or, for models "
+                f"of two classes, float zeros and ones. The model's classes are {list(class_names)}. "
+                f"Received: labels {_show(spec)}"
+            )
+        if not one_hot:
+            _check_numbers(examples, class_names)
+        return cls(n_classes, shape, spec.dtype, one_hot)
+
+    def encode(self, numbers: Any) -> Any:
+        """Write class numbers, int32 (n,), in this format: (n, *shape)."""
+        if self.one_hot:
+            return tf.one_hot(numbers, self.n_classes, dtype=self.dtype)
+        labels = tf.cast(numbers, self.dtype)
+        return labels[:, None] if self.shape else labels
+
+    def decode(self, labels: Any) -> Any:
+        """Read class numbers, int32 (n,), from labels (n, *shape): of a soft label the greatest entry.
+
+        Evaluating it raises ``tf.errors.InvalidArgumentError`` for numbers that are no class.
+        """
+        if self.one_hot:
+            return tf.argmax(labels, axis=1, output_type=tf.int32)
+        numbers = tf.cast(labels[:, 0] if self.shape else labels, tf.int32)
+        message = f"Labels must be class numbers from 0 to {self.n_classes - 1}."
+        inside = (numbers >= 0) & (numbers < self.n_classes)
+        with tf.control_dependencies([tf.debugging.assert_equal(inside, True, message=message)]):
+            return tf.identity(numbers)
+
+
+def check_class_names(dataset: Any, class_names: Sequence[str]) -> None:
+    """Raise :class:`ValueError` if a dataset names classes (as Keras' do) and the model others."""
+    named = getattr(dataset, "class_names", None)
+    if named and class_names and list(named) != list(class_names):
+        raise ValueError(
+            "The dataset and the model must have the same classes in the same order. "
+            f"The model's are {list(class_names)}. Received: dataset.class_names={list(named)}"
+        )
+
+
+def _check_numbers(examples: np.ndarray, class_names: Sequence[str]) -> None:
+    numbers = examples.astype(np.float64)
+    if not np.isin(numbers, np.arange(len(class_names))).all():
+        raise ValueError(
+            f"Labels must be class numbers from 0 to {len(class_names) - 1}; the model's classes are "
+            f"{list(class_names)}. "
+            f"Received: labels {np.unique(numbers).tolist()} in the dataset's first elements"
+        )
+
+
+def _show(spec: Any) -> str:
+    return f"of shape {spec.shape} and dtype {spec.dtype.name}"
