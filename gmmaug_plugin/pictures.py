@@ -18,7 +18,7 @@ def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np
 
     Args:
         images: uint8 (n, h, w), n at least 1.
-        columns: Images per row; by default about twice as many columns as rows.
+        columns: Images per row; by default about twice as many columns as rows, with few empty places.
 
     Returns:
         One uint8 image.
@@ -28,7 +28,7 @@ def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np
         (522, 1042)
     """
     n, height, width = images.shape
-    columns = min(n, columns or int(np.ceil(np.sqrt(2 * n))))
+    columns = min(n, columns or _fitting_columns(n))
     rows = -(-n // columns)
     sheet = np.full((rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP), _PAPER, np.uint8)
     for index, image in enumerate(images):
@@ -36,6 +36,12 @@ def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np
         top, left = _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def _fitting_columns(n: int) -> int:
+    wanted = np.sqrt(2 * n)
+    candidates = range(int(np.ceil(0.7 * wanted)), int(np.ceil(1.4 * wanted)) + 1)
+    return min(candidates, key=lambda columns: (-n % columns, abs(columns - wanted)))
 
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
