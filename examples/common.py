@@ -1,0 +1,50 @@
+"""What the examples share: a folder of photos, and a small classifier."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+from PIL import Image
+
+from gmmaug_plugin.datasets import make_flowers
+
+IMAGE_SIZE = 64
+
+
+def photo_folder() -> Path:
+    """The folder given on the command line (a sub-folder per class), or one of drawn flowers."""
+    if len(sys.argv) > 1:
+        return Path(sys.argv[1])
+    folder = Path(tempfile.mkdtemp(prefix="flowers-"))
+    write_drawn_flowers(folder, n_samples=200, n_classes=3)
+    return folder
+
+
+def write_drawn_flowers(folder: Path, *, n_samples: int, n_classes: int) -> None:
+    """Draw flowers into a folder per class."""
+    images, labels, class_names = make_flowers(n_samples, image_size=IMAGE_SIZE, n_classes=n_classes)
+    for name in class_names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        Image.fromarray(image).save(folder / class_names[label] / f"{index:04d}.png")
+
+
+def small_classifier(n_classes: int) -> keras.Model:
+    """A small convolutional network for grey images in 0..255."""
+    model = keras.Sequential(
+        [
+            keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
+            keras.layers.Conv2D(32, 3, strides=2, activation="relu"),
+            keras.layers.Conv2D(64, 3, strides=2, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(n_classes, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model

@@ -1,0 +1,67 @@
+"""The whole path: photos, one file, pictures, and a classifier trained on mixed batches.
+
+python examples/demo.py OUT [PHOTOS]        without PHOTOS, flowers are drawn
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from common import IMAGE_SIZE, small_classifier, write_drawn_flowers
+
+from gmmaug_plugin import load_model
+from gmmaug_plugin.images import load_photos
+from gmmaug_plugin.pictures import grid, save_png
+from gmmaug_plugin.tensorflow import mix
+
+EPOCHS = 15
+BIN = Path(sys.executable).parent
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    photos = Path(sys.argv[2]) if len(sys.argv) > 2 else out / "photos"
+    out.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) <= 2:
+        print(f"Drawing 800 flowers into {photos}")
+        write_drawn_flowers(photos, n_samples=800, n_classes=5)
+
+    artifact = out / "flowers.safetensors"
+    run("gmmaug-fit", photos, "-o", artifact, "--image-size", IMAGE_SIZE)
+    run("gmmaug", "inspect", artifact)
+    run("gmmaug", "sample", artifact, "-n", 32, "--seed", 0, "-o", out / "samples.png")
+    write_variations(photos, artifact, out / "variations.png")
+    train(photos, artifact)
+    print(f"\nThe artifact and the pictures are in {out}")
+
+
+def run(command: str, *arguments: object) -> None:
+    print(f"\n$ {command} {' '.join(map(str, arguments))}", flush=True)
+    subprocess.run([BIN / command, *map(str, arguments)], check=True)
+
+
+def write_variations(photos: Path, artifact: Path, picture: Path) -> None:
+    """A row of photos, and below it the same photos varied ever more strongly."""
+    loaded = load_photos(photos, image_size=IMAGE_SIZE, quiet=True)
+    chosen = np.linspace(0, len(loaded.images) - 1, 8).astype(int)
+    images, labels = loaded.images[chosen], loaded.labels[chosen]
+    model = load_model(artifact)
+    rows = [model.vary(images, strength=a, label=labels, seed=0) for a in (0.1, 0.3, 0.5, 0.8)]
+    save_png(grid(np.concatenate([images, *rows]), columns=8), picture)
+
+
+def train(photos: Path, artifact: Path) -> None:
+    """Train on batches of which a quarter is synthetic, and test on photos held back by Keras."""
+    options = {"color_mode": "grayscale", "image_size": (IMAGE_SIZE, IMAGE_SIZE), "batch_size": None}
+    real, held_back = keras.utils.image_dataset_from_directory(
+        photos, validation_split=0.2, subset="both", seed=0, **options
+    )
+    train = mix(real, load_model(artifact), ratio=0.25, batch_size=32)
+    classifier = small_classifier(len(real.class_names))
+    classifier.fit(train, validation_data=held_back.batch(32), epochs=EPOCHS, shuffle=False, verbose=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Mix synthetic images into a Keras PyDataset over arrays.
+
+    python examples/keras_sequence.py [PHOTOS]
+
+PHOTOS is a folder with a sub-folder per class; without it, flowers are drawn.
+"""
+
+from common import IMAGE_SIZE, photo_folder, small_classifier
+
+from gmmaug_plugin import fit
+from gmmaug_plugin.images import load_photos
+from gmmaug_plugin.keras import GMMSequence
+
+photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
+model = fit(photos)
+
+# A quarter of every batch is synthetic; `workers` threads make batches while the classifier trains.
+train = GMMSequence(
+    photos.images[..., None], photos.labels, model=model, ratio=0.25, batch_size=32, workers=2
+)
+classifier = small_classifier(len(photos.class_names))
+classifier.fit(train, epochs=2, verbose=2)

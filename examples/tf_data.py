@@ -1,0 +1,28 @@
+"""Mix synthetic images into a tf.data pipeline.
+
+    python examples/tf_data.py [PHOTOS]
+
+PHOTOS is a folder with a sub-folder per class; without it, flowers are drawn.
+"""
+
+import keras
+from common import IMAGE_SIZE, photo_folder, small_classifier
+
+from gmmaug_plugin import fit
+from gmmaug_plugin.tensorflow import gmm_dataset, mix
+
+photos = photo_folder()
+model = fit(photos, image_size=IMAGE_SIZE)
+
+real = keras.utils.image_dataset_from_directory(
+    photos, color_mode="grayscale", image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=None, seed=0
+)
+
+# Either add a number of synthetic images to the data, of the same form as the real ones …
+more = real.concatenate(gmm_dataset(model, 100, like=real)).shuffle(2000)
+print(f"{real.cardinality()} real images, {more.cardinality()} with synthetic ones")
+
+# … or let every batch hold the same share of them.
+train = mix(real, model, ratio=0.25, batch_size=32)
+classifier = small_classifier(len(model.class_names))
+classifier.fit(train, epochs=2, shuffle=False, verbose=2)
