@@ -1,0 +1,63 @@
+"""Every Python block of the README runs, in order and in one place, on drawn flowers."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gmmaug_plugin.datasets import make_flowers
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ["tf_data.py", "keras_sequence.py", "albumentations_transforms.py"]
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with drawn photos in photos/, as the README's reader has real ones."""
+    root = tmp_path_factory.mktemp("readme")
+    images, labels, names = make_flowers(60, image_size=48, n_classes=3)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        folder = root / "photos" / names[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{index}.png")
+    return root
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**os.environ, "NO_ALBUMENTATIONS_UPDATE": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_readmes_blocks_run(place: Path) -> None:
+    blocks = python_blocks()
+    for adapter in ("tensorflow", "keras", "albumentations"):
+        assert any(f"from gmmaug_plugin.{adapter} import" in block for block in blocks), adapter
+    done = run("-c", "\n".join(blocks), cwd=place)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_run(example: str, place: Path) -> None:
+    done = run(str(ROOT / "examples" / example), str(place / "photos"), cwd=place)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Epoch 2/2" in done.stdout
+    assert re.search(r"accuracy: [\d.]+", done.stdout)
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 200
