@@ -24,9 +24,11 @@ def photo_folder() -> Path:
     return folder
 
 
-def write_drawn_flowers(folder: Path, *, n_samples: int, n_classes: int) -> None:
+def write_drawn_flowers(folder: Path, *, n_samples: int, n_classes: int, random_state: int = 0) -> None:
     """Draw flowers into a folder per class."""
-    images, labels, class_names = make_flowers(n_samples, image_size=IMAGE_SIZE, n_classes=n_classes)
+    images, labels, class_names = make_flowers(
+        n_samples, image_size=IMAGE_SIZE, n_classes=n_classes, random_state=random_state
+    )
     for name in class_names:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):

@@ -1,6 +1,6 @@
 """The whole path: photos, one file, pictures, and a classifier trained on mixed batches.
 
-python examples/demo.py OUT [PHOTOS]        without PHOTOS, flowers are drawn
+python examples/demo.py OUT
 """
 
 import subprocess
@@ -22,18 +22,17 @@ BIN = Path(sys.executable).parent
 
 def main() -> None:
     out = Path(sys.argv[1])
-    photos = Path(sys.argv[2]) if len(sys.argv) > 2 else out / "photos"
-    out.mkdir(parents=True, exist_ok=True)
-    if len(sys.argv) <= 2:
-        print(f"Drawing 800 flowers into {photos}")
-        write_drawn_flowers(photos, n_samples=800, n_classes=5)
+    photos, held_back = out / "photos", out / "photos held back"
+    print(f"Drawing 800 flowers into {photos}, and 200 others into {held_back}")
+    write_drawn_flowers(photos, n_samples=800, n_classes=5, random_state=0)
+    write_drawn_flowers(held_back, n_samples=200, n_classes=5, random_state=1)
 
     artifact = out / "flowers.safetensors"
     run("gmmaug-fit", photos, "-o", artifact, "--image-size", IMAGE_SIZE)
     run("gmmaug", "inspect", artifact)
     run("gmmaug", "sample", artifact, "-n", 32, "--seed", 0, "-o", out / "samples.png")
     write_variations(photos, artifact, out / "variations.png")
-    train(photos, artifact)
+    train(photos, held_back, artifact)
     print(f"\nThe artifact and the pictures are in {out}")
 
 
@@ -52,15 +51,14 @@ def write_variations(photos: Path, artifact: Path, picture: Path) -> None:
     save_png(grid(np.concatenate([images, *rows]), columns=8), picture)
 
 
-def train(photos: Path, artifact: Path) -> None:
-    """Train on batches of which a quarter is synthetic, and test on photos held back by Keras."""
+def train(photos: Path, held_back: Path, artifact: Path) -> None:
+    """Train on batches of which a quarter is synthetic, and test on photos that nothing was fitted on."""
     options = {"color_mode": "grayscale", "image_size": (IMAGE_SIZE, IMAGE_SIZE), "batch_size": None}
-    real, held_back = keras.utils.image_dataset_from_directory(
-        photos, validation_split=0.2, subset="both", seed=0, **options
-    )
-    train = mix(real, load_model(artifact), ratio=0.25, batch_size=32)
+    real = keras.utils.image_dataset_from_directory(photos, **options)
+    test = keras.utils.image_dataset_from_directory(held_back, **options).batch(32)
+    mixed = mix(real, load_model(artifact), ratio=0.25, batch_size=32)
     classifier = small_classifier(len(real.class_names))
-    classifier.fit(train, validation_data=held_back.batch(32), epochs=EPOCHS, shuffle=False, verbose=2)
+    classifier.fit(mixed, validation_data=test, epochs=EPOCHS, shuffle=False, verbose=2)
 
 
 if __name__ == "__main__":

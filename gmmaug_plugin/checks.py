@@ -1,6 +1,6 @@
 """Checks of arguments: what is wrong, what is allowed, and what was received."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -24,6 +24,24 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
         allowed = f"at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be a whole number, {allowed}. Received: {value!r}")
     return int(value)
+
+
+def seed_entropy(seed: int | Sequence[int] | None) -> int | list[int] | None:
+    """Return what numpy's ``SeedSequence`` takes for a seed: no two seeds give the same.
+
+    Raises:
+        ValueError: The seed is no whole number of at least 0, no sequence of them, and not None.
+
+    Example:
+        >>> seed_entropy(7), seed_entropy([1, 0])
+        (7, [1, 0, 2])
+    """
+    if seed is None:
+        return None
+    if isinstance(seed, Sequence) and not isinstance(seed, str | bytes):
+        # SeedSequence takes [1, 0] for [1]; the length tells them apart.
+        return [*(whole_number("seed", word, 0) for word in seed), len(seed)]
+    return whole_number("seed", seed, 0)
 
 
 def one_of(name: str, value: object, allowed: Collection[object]) -> None:

@@ -1,6 +1,7 @@
 """The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect``."""
 
 import json
+import re
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gmmaug_plugin import __version__
@@ -24,6 +26,8 @@ from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.pictures import grid, save_png
 
 _INTERRUPTED = 130
+_UNSAFE = r"[^\w.-]+"
+"""What a class or a photo may be called but not every file."""
 
 app = typer.Typer(
     help="Training images out of Gaussian mixtures.",
@@ -162,7 +166,7 @@ def fit_command(
     )
     for skipped in photo_set.skipped:
         sys.stderr.write(f"Skipped {skipped}\n")
-    fitted = fit_photo_set(photo_set, options, resize=resize, quiet=quiet)  # type: ignore[arg-type]
+    fitted = fit_photo_set(photo_set, options, quiet=quiet)
     fitted.save(output)
     if not quiet:
         _say(_summary(fitted, photo_set, output, time.perf_counter() - began))
@@ -224,7 +228,7 @@ def inspect_command(
 
 def _inspection(description: dict[str, Any]) -> list[Table]:
     document, tensors = description["document"], description["tensors"]
-    info = document["info"]
+    info = {name: part if isinstance(part, dict) else {} for name, part in document["info"].items()}
     about = Table("what", "value", title="Model")
     about.add_row("kind", f"{document['kind']}, format version {document['format_version']}")
     about.add_row("image size", f"{document['image_size']} x {document['image_size']}, grey 0..255")
@@ -232,9 +236,10 @@ def _inspection(description: dict[str, Any]) -> list[Table]:
     about.add_row("noise outside the subspace", f"{document['noise_variance']:.1f} grey levels squared")
     for name, count in info.get("photos_per_class", {}).items():
         components = info.get("n_components_per_class", {}).get(name, "?")
-        about.add_row(f"class {name}" if name else "no classes", f"{count} photos, {components} components")
+        title = escape(f"class {name}") if name else "no classes"
+        about.add_row(title, escape(f"{count} photos, {components} components"))
     for name, value in info.get("options", {}).items():
-        about.add_row(name, str(value))
+        about.add_row(escape(name), escape(str(value)))
     parts = Table("part", "shape", "kB", title=f"File, {description['file_bytes'] / 1e6:.2f} MB")
     for name, tensor in tensors.items():
         parts.add_row(name, " x ".join(map(str, tensor["shape"])), f"{tensor['bytes'] / 1e3:,.1f}")
@@ -270,6 +275,10 @@ def _check_target(output: Path) -> None:
     """Refuse a target that could not be written after minutes of fitting."""
     if output.suffix != ".safetensors":
         raise ValueError(f"The output must be named NAME.safetensors. Received: {output}")
+    _check_folder(output)
+
+
+def _check_folder(output: Path) -> None:
     if not output.parent.is_dir():
         raise ValueError(f"The output's folder must exist. Received: {output}")
 
@@ -277,6 +286,7 @@ def _check_target(output: Path) -> None:
 def _write_pictures(images: NDArray[np.uint8], names: list[str], output: Path) -> None:
     """Write one PNG, or a folder of them when the output is a folder or has no .png name."""
     if output.suffix.lower() == ".png" and not output.is_dir():
+        _check_folder(output)
         save_png(images[0] if len(images) == 1 else grid(images), output)
         _say(f"Wrote {output}: {len(images)} image{'s' if len(images) > 1 else ''}")
         return
@@ -284,5 +294,5 @@ def _write_pictures(images: NDArray[np.uint8], names: list[str], output: Path) -
         raise ValueError(f"The output must be a .png file or a folder. Received: {output}")
     output.mkdir(parents=True, exist_ok=True)
     for image, name in zip(images, names, strict=True):
-        save_png(image, output / f"{name}.png")
+        save_png(image, output / f"{re.sub(_UNSAFE, '_', name)}.png")
     _say(f"Wrote {len(images)} images to {output}")

@@ -69,8 +69,9 @@ class GMMSequence(PyDataset):
         x: Images (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or float; or a ``keras.utils.PyDataset``
             that gives batches x, (x, y) or (x, y, sample_weight) of them. Its first batch is read at once;
             its own ``workers`` are not used.
-        y: Labels of arrays: whole numbers (n,) or (n, 1) of any integer type, one-hot (n, n_classes), or
-            0.0 and 1.0 (n,) or (n, 1) for a model of two classes. None gives images without labels.
+        y: Labels of arrays: whole numbers (n,) or (n, 1) of any integer type, one-hot (n, n_classes),
+            smoothed or mixed ones too, or 0.0 and 1.0 (n,) or (n, 1) for a model of two classes. None
+            gives images without labels.
         model: A fitted model, or the path of its file.
         ratio: Share of synthetic or varied images, in [0, 1); varying also takes 1.0. 0 leaves the
             batches as they are.
@@ -129,6 +130,8 @@ class GMMSequence(PyDataset):
         full_batch = None
         if isinstance(x, PyDataset):
             _refuse_array_options(y=y, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight)
+            if x.num_batches == 0:
+                raise ValueError("The dataset given must have a batch. Received: num_batches=0")
             first = _as_batch(x[0])
             self._source = _Dataset(x)
         else:
@@ -318,7 +321,8 @@ class _Labels:
             written = codes.astype(y.dtype)
             # Floats may be the targets of one sigmoid, which knows two classes.
             fits = np.array_equal(written, codes) and not (numbered and y.dtype.kind == "f" and K > 2)
-            if fits and np.array_equal(written[classes], y):
+            soft = not numbered and y.dtype.kind == "f" and _are_shares(values)
+            if fits and (soft or np.array_equal(written[classes], y)):
                 return cls(classes, written)
         values_seen = f", values in [{y.min()}, {y.max()}]" if y.dtype.kind in "biuf" and y.size else ""
         raise ValueError(
@@ -330,6 +334,11 @@ class _Labels:
     def encode(self, classes: NDArray[np.int32]) -> NDArray[Any]:
         """Write class numbers the way the labels are written."""
         return self.codes[classes]
+
+
+def _are_shares(labels: NDArray[np.float64]) -> bool:
+    """Whether every row is a smoothed or mixed one-hot label: of its class the greatest share."""
+    return bool((labels >= 0).all() and np.allclose(labels.sum(axis=1), 1.0, atol=1e-2))
 
 
 def _as_arrays(x: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | None) -> Batch:

@@ -40,7 +40,9 @@ class ImageLayout:
 
     @classmethod
     def of(cls, images: ArrayLike, *, value_range: float | None = None) -> "ImageLayout":
-        """Read the layout off an image (h, w) or a stack (n, h, w), (n, h, w, 1) or (n, h, w, 3).
+        """Read the layout off an image (h, w), (h, w, 1) or (h, w, 3), or a stack of them.
+
+        An array of rank 3 is one image if its last axis has length 1 or 3, else a stack (n, h, w).
 
         Args:
             images: uint8 in 0..255, or float in 0..``value_range``.
@@ -51,19 +53,17 @@ class ImageLayout:
             ValueError: Rank, channels or values are not as described.
         """
         array = np.asarray(images)
-        if (
-            array.ndim not in (2, 3, 4)
-            or 0 in array.shape[-3:]
-            or (array.ndim == 4 and array.shape[3] not in (1, 3))
-        ):
+        coloured = array.ndim in (3, 4) and array.shape[-1] in (1, 3)
+        stacked = array.ndim == 4 or (array.ndim == 3 and not coloured)
+        if array.ndim not in (2, 3, 4) or 0 in array.shape[stacked:] or (array.ndim == 4 and not coloured):
             raise ValueError(
-                "Images must be (h, w), (n, h, w), (n, h, w, 1) or (n, h, w, 3). "
-                f"Received: shape {array.shape}"
+                "Images must be (h, w), (h, w, 1) or (h, w, 3), or a stack of them with one more axis in "
+                f"front. Received: shape {array.shape}"
             )
-        channels = array.shape[3] if array.ndim == 4 else None
-        height, width = array.shape[-2:] if channels is None else array.shape[1:3]
+        channels = array.shape[-1] if coloured else None
+        height, width = array.shape[-3:-1] if coloured else array.shape[-2:]
         white = check_values(array, value_range)
-        return cls((height, width), channels, array.dtype, white, array.ndim > 2)
+        return cls((height, width), channels, array.dtype, white, stacked)
 
     def to_grey(self, images: ArrayLike, image_size: int) -> NDArray[np.float32]:
         """Brightness of images of this layout, float32 (n, image_size, image_size) in 0..255."""
@@ -127,10 +127,12 @@ def check_values(array: NDArray[Any], value_range: float | None) -> float:
         TypeError: The dtype is neither uint8 nor float.
         ValueError: Floats are not finite or not in 0..``value_range`` (1.0 if None).
     """
+    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
+        raise TypeError(f"Images must be uint8 or float. Received: dtype {array.dtype}")
+    if value_range not in (None, 1.0, 255.0):
+        raise ValueError(f"value_range must be 1.0, 255.0 or None. Received: {value_range!r}")
     if array.dtype == np.uint8:
         return 255.0
-    if not np.issubdtype(array.dtype, np.floating):
-        raise TypeError(f"Images must be uint8 or float. Received: dtype {array.dtype}")
     white = 1.0 if value_range is None else float(value_range)
     if array.size == 0:
         return white

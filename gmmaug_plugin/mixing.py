@@ -1,5 +1,6 @@
 """How many images of a batch are synthetic."""
 
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -70,7 +71,7 @@ def strength_range(strength: float | tuple[float, float]) -> tuple[float, float]
 
 def check_ratio(ratio: float) -> None:
     """Raise :class:`ValueError` unless ``ratio`` is in [0, 1)."""
-    if not 0.0 <= ratio < 1.0:
+    if not isinstance(ratio, Real) or not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be in [0, 1). Received: ratio={ratio!r}")
 
 

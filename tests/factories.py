@@ -37,7 +37,7 @@ def random_mixture(
         weights=weights / weights.sum(),
         means=rng.normal(size=(K, n_dimensions)).astype(np.float32),
         variances=rng.uniform(0.2, 0.6, (K, n_dimensions)).astype(np.float32),
-        factors=(0.4 * rng.normal(size=(n_factors.sum(), n_dimensions))).astype(np.float16),
+        factors=(0.4 * rng.normal(size=(n_factors.sum(), n_dimensions))).astype(np.float32),
         factor_offsets=np.cumsum([0, *n_factors]).astype(np.int32),
         groups=rng.permutation(K).astype(np.int32),
         classes=np.repeat(np.arange(len(components)), components).astype(np.int32),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import struct
@@ -110,6 +111,18 @@ def test_changed_tensors_are_refused(artifact: Path, name: str, change, message:
         load_model(artifact)
 
 
+def test_plausible_changes_are_told_by_the_checksum(artifact: Path) -> None:
+    document, tensors = read_parts(artifact)
+    write_parts(artifact, document, {**tensors, "means": -tensors["means"]})
+    with pytest.raises(ArtifactError, match="SHA-256"):
+        load_model(artifact)
+    write_parts(artifact, {**document, "class_names": ["b", "a"]}, tensors)
+    with pytest.raises(ArtifactError, match="SHA-256"):
+        load_model(artifact)
+    write_parts(artifact, document, tensors)
+    assert load_model(artifact).class_names == ("a", "b")
+
+
 def test_missing_and_additional_tensors_are_refused(artifact: Path) -> None:
     document, tensors = read_parts(artifact)
     write_parts(artifact, document, {**tensors, "extra": np.zeros(1)})
@@ -152,7 +165,8 @@ def test_truncated_files_are_refused(artifact: Path, cut: float) -> None:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_flipped_bits_give_an_error_or_a_usable_model(artifact: Path, place: float, bit: int) -> None:
+def test_flipped_bits_are_told_or_change_nothing(artifact: Path, place: float, bit: int) -> None:
+    """A bit of padding may be flipped without harm; no other."""
     raw = bytearray(artifact.read_bytes())
     raw[int(place * len(raw))] ^= 1 << bit
     flipped = artifact.with_name("flipped.safetensors")
@@ -161,7 +175,8 @@ def test_flipped_bits_give_an_error_or_a_usable_model(artifact: Path, place: flo
         model = load_model(flipped)
     except ArtifactError:
         return
-    assert model.sample(2, seed=0)[0].shape == (2, 16, 16)
+    np.testing.assert_array_equal(model.sample(2, seed=0)[0], random_model().sample(2, seed=0)[0])
+    assert model.info == random_model().info
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
@@ -219,3 +234,27 @@ def test_description_adds_up(artifact: Path) -> None:
     assert description["file_bytes"] == artifact.stat().st_size
     bytes_of_tensors = sum(tensor["bytes"] for tensor in description["tensors"].values())
     assert 0 < description["file_bytes"] - bytes_of_tensors < 5000
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(artifact: Path) -> None:
+    before = artifact.read_bytes()
+    model = random_model()
+    broken = dataclasses.replace(model, noise_variance=0.0)
+    with pytest.raises(ArtifactError, match="noise_variance"):
+        broken.save(artifact)
+    infinite = dataclasses.replace(model.mixture, means=model.mixture.means * np.float32(np.inf))
+    with pytest.raises(ArtifactError, match="finite"):
+        dataclasses.replace(model, mixture=infinite).save(artifact)
+    assert artifact.read_bytes() == before
+    assert len(list(artifact.parent.iterdir())) == 1
+
+
+def test_what_cannot_be_loaded_is_not_described(artifact: Path) -> None:
+    document, tensors = read_parts(artifact)
+    del document["info"]
+    write_parts(artifact, document, tensors)
+    with pytest.raises(ArtifactError, match="info must be"):
+        describe_artifact(artifact)
+    write_parts(artifact, {**document, "info": {}}, {**tensors, "weights": np.ones(5, np.uint64)})
+    with pytest.raises(ArtifactError, match="must be float64"):
+        describe_artifact(artifact)

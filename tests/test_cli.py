@@ -112,6 +112,8 @@ def test_inspection_for_people_and_machines(artifact: Path) -> None:
         (("fit", "{folder}/none", "-o", "{tmp}/m.safetensors"), "Received: "),
         (("sample", "{artifact}", "-o", "{tmp}/x.png", "--label", "rose"), "Received: label='rose'"),
         (("sample", "{tmp}/none.safetensors", "-o", "{tmp}/x.png"), "none.safetensors"),
+        (("sample", "{artifact}", "-o", "{tmp}/no/x.png"), "folder must exist. Received: "),
+        (("sample", "{artifact}", "-o", "{tmp}/x.png", "--seed", "-1"), "seed must be a whole number"),
         (("sample", "{artifact}", "-o", "{tmp}/x.jpeg"), "must be a .png file or a folder"),
         (("vary", "{artifact}", "{folder}/daisy/broken.jpg", "-o", "{tmp}/x.png"), "cannot be read"),
         (("inspect", "{folder}/daisy/00.png"), "Received: "),
@@ -195,3 +197,19 @@ def test_pictures_are_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Monkey
         save_png(np.ones((4, 4), np.uint8), target)
     assert target.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_names_of_classes_harm_neither_tables_nor_folders(tmp_path: Path) -> None:
+    from gmmaug_plugin import fit
+
+    images = make_flowers(12, image_size=16, n_classes=1)[0]
+    names = ["x[/y]", "../../evil", "a [bold] b"] * 4
+    fit(images, names, n_components=1, quiet=True).save(tmp_path / "m.safetensors")
+    told = run("gmmaug", "inspect", tmp_path / "m.safetensors")
+    assert told.returncode == 0, told.stderr
+    for name in names[:3]:
+        assert f"class {name}" in told.stdout
+    done = run("gmmaug", "sample", tmp_path / "m.safetensors", "-n", 9, "--seed", 0, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 9
+    assert {path.name for path in tmp_path.iterdir()} == {"m.safetensors", "out"}

@@ -220,7 +220,7 @@ def test_varied_images_come_to_resemble_their_label(night_and_day, night_and_day
         (np.full(60, -1), "values"),
         (np.full(60, 2**63, np.uint64), "values"),
         (np.eye(4)[np.arange(60) % 4], r"float64 \(60, 4\)"),
-        (np.full((60, 3), 1 / 3), "values"),
+        (np.full((60, 3), 0.5), "values"),
         (np.ones((60, 3), int), "values"),
         (np.arange(60) % 2 + 0.0, "float64"),
         (np.full(60, np.nan), "nan"),
@@ -235,6 +235,32 @@ def test_labels_that_are_not_the_models_are_refused(model, flowers, y, received,
         GMMSequence(flowers[0], y, model=model, ratio=0.2, mode=mode)
     with pytest.raises(ValueError, match="Labels must be"):
         GMMSequence(Batches((flowers[0], y)), model=model, ratio=0.2, mode=mode)
+
+
+@pytest.mark.parametrize("mode", ["synthesize", "vary"])
+def test_smoothed_labels_stay_and_stand_for_their_greatest_share(night_and_day, night_and_day_model, mode):
+    x, y = night_and_day
+    smoothed = 0.8 * np.eye(2)[y] + 0.1
+    batches = GMMSequence(
+        x, smoothed, model=night_and_day_model, ratio=0.5, batch_size=20, mode=mode, strength=1.0
+    )
+    for images, labels in batches:
+        np.testing.assert_array_equal(is_day(images), labels.argmax(axis=1))
+        shares = set(np.round(labels.max(axis=1), 3).tolist())
+        assert shares == ({0.9, 1.0} if mode == "synthesize" else {0.9})
+
+
+def test_a_dataset_without_batches_is_refused(model):
+    with pytest.raises(ValueError, match="must have a batch"):
+        GMMSequence(_NoBatches(), model=model, ratio=0.2)
+
+
+class _NoBatches(keras.utils.PyDataset):
+    def __len__(self):
+        return 0
+
+    def __getitem__(self, index):
+        raise IndexError(index)
 
 
 def test_images_without_labels_stay_without(model, unlabelled, flowers):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from gmmaug_plugin.layout import ImageLayout
 
-SHAPES = [(12, 10), (3, 12, 10), (3, 12, 10, 1), (3, 12, 10, 3)]
+SHAPES = [(12, 10), (12, 10, 1), (12, 10, 3), (3, 12, 10), (3, 12, 10, 1), (3, 12, 10, 3)]
 
 
 @given(
@@ -18,7 +18,7 @@ def test_grey_images_come_back_in_the_layout_given(shape: tuple, dtype: str, whi
     value_range = None if dtype == "uint8" else white
     layout = ImageLayout.of(images, value_range=value_range)
     grey = layout.to_grey(images, 12)
-    assert grey.shape == (shape[0] if len(shape) > 2 else 1, 12, 12)
+    assert grey.shape == (3 if shape[0] == 3 else 1, 12, 12)
     assert 0 <= grey.min() <= grey.max() <= 255.001
     back = layout.from_grey(grey)
     assert (back.shape, back.dtype) == (images.shape, images.dtype)
@@ -42,7 +42,7 @@ def test_a_difference_is_added_to_every_channel_rounded_and_clipped() -> None:
     np.testing.assert_allclose(lighter, 0.7, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(4,), (2, 4, 4, 2), (2, 4, 4, 3, 1), (2, 0, 4), ()])
+@pytest.mark.parametrize("shape", [(4,), (2, 4, 4, 2), (2, 4, 4, 3, 1), (2, 0, 4), (2, 4, 0), (0, 4), ()])
 def test_other_shapes_are_refused(shape: tuple) -> None:
     with pytest.raises(ValueError, match=r"Images must be \(h, w\).*Received: shape"):
         ImageLayout.of(np.zeros(shape, np.uint8))
@@ -56,3 +56,9 @@ def test_other_values_are_refused() -> None:
             ImageLayout.of(np.full((2, 4, 4), bad))
     with pytest.raises(ValueError, match=r"in \[0, 255\]\. Received"):
         ImageLayout.of(np.full((2, 4, 4), 256.0), value_range=255.0)
+
+
+@pytest.mark.parametrize("value_range", [0.0, -1.0, 100.0])
+def test_other_whites_are_refused(value_range: float) -> None:
+    with pytest.raises(ValueError, match=r"value_range must be 1\.0, 255\.0 or None\. Received"):
+        ImageLayout.of(np.zeros((2, 4, 4)), value_range=value_range)

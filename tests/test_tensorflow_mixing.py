@@ -251,6 +251,24 @@ def test_options_out_of_range_are_refused(model, options, reason):
         mix(marked(8), model, **{"batch_size": 4, **options})
 
 
+@pytest.mark.parametrize("mode", ["synthesize", "vary"])
+def test_batches_that_grow_are_told(model, mode):
+    images = tf.data.Dataset.from_tensor_slices(np.zeros((40, SIZE, SIZE, 1), np.uint8))
+    uneven = images.batch(6).take(2).concatenate(images.batch(8))
+    size = 8 if mode == "synthesize" else 6
+    mixed = mix(uneven, model, ratio=0.25, batch_size=size, mode=mode)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"one size, 6, .*unbatch it"):
+        list(mixed)
+
+
+@pytest.mark.parametrize("dataset", [np.zeros((4, SIZE, SIZE)), None, ([1], [2])])
+def test_what_is_no_dataset_is_refused(model, dataset):
+    with pytest.raises(TypeError, match=r"must be a tf\.data\.Dataset\. Received"):
+        mix(dataset, model, ratio=0.25, batch_size=8)
+    with pytest.raises(TypeError, match=r"fitted model or the path of its file\. Received"):
+        mix(tf.data.Dataset.range(3), None, ratio=0.25, batch_size=8)
+
+
 def test_a_label_that_is_no_class_stops_varying(model):
     labels = np.array([0] * 20 + [2])
     dataset = FROM_SLICES((np.zeros((21, SIZE, SIZE), np.uint8), labels))

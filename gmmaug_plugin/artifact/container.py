@@ -1,7 +1,8 @@
 """One ``.safetensors`` file: named tensors and one JSON document, the same bytes for the same contents."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from gmmaug_plugin.files import write_whole
 
 METADATA_KEY = "gmmaug"
 """The one metadata key: with several, safetensors writes them in an order that changes from run to run."""
+
+_DIGEST = "sha256"
+"""Key of the checksum in the document; it covers everything else."""
 
 _MOST_METADATA = 16 * 2**20
 _DTYPES = {"I8": np.int8, "I32": np.int32, "F16": np.float16, "F32": np.float32, "F64": np.float64}
@@ -64,12 +68,25 @@ class Reader:
             raise ArtifactError(f"Tensor {name!r} must be finite. Received: NaN or infinite values")
         return array
 
+    def check_digest(self) -> None:
+        """Raise :class:`ArtifactError` unless document and tensors are those that were written."""
+        tensors = {name: self._handle.get_tensor(name) for name in sorted(self.shapes)}
+        document = {name: value for name, value in self.document.items() if name != _DIGEST}
+        if self.document.get(_DIGEST) != _digest(document, tensors):
+            raise ArtifactError(
+                "The file's contents must have the SHA-256 that it tells. "
+                "Received: another, so the file is damaged"
+            )
+
     def n_bytes(self) -> dict[str, int]:
         """Bytes of every tensor by name."""
-        return {
-            name: int(np.prod(shape)) * np.dtype(_DTYPES[self._slices[name].get_dtype()]).itemsize
-            for name, shape in self.shapes.items()
-        }
+        sizes = {}
+        for name, shape in self.shapes.items():
+            dtype = self._slices[name].get_dtype()
+            if dtype not in _DTYPES:
+                raise ArtifactError(f"Tensor {name!r} must be one of {list(_DTYPES)}. Received: {dtype}")
+            sizes[name] = int(np.prod(shape)) * np.dtype(_DTYPES[dtype]).itemsize
+        return sizes
 
 
 @contextmanager
@@ -89,17 +106,36 @@ def open_container(path: Path) -> Iterator[Reader]:
         raise ArtifactError(f"Not a whole safetensors file ({error}). Received: {path}") from error
 
 
-def write_container(path: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> int:
-    """Write a file, all or nothing, and return its size in bytes.
+def write_container(
+    path: Path,
+    document: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    check: Callable[[Path], object],
+) -> int:
+    """Write a file, all or nothing and only if ``check`` can read it; return its size in bytes.
 
     Raises:
         OSError: The file cannot be written; whatever was there before is untouched.
     """
-    text = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
     contiguous = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
-    contents = save(contiguous, metadata={METADATA_KEY: text})
-    write_whole(path, contents)
+    signed = {**document, _DIGEST: _digest(document, contiguous)}
+    contents = save(contiguous, metadata={METADATA_KEY: _canonical(signed)})
+    write_whole(path, contents, check=check)
     return len(contents)
+
+
+def _canonical(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def _digest(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over the document and all tensors in the order of their names."""
+    digest = hashlib.sha256(_canonical(document).encode())
+    for name, array in tensors.items():
+        digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _read_document(metadata: dict[str, str] | None, path: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def save_model(model: PCAMixture, path: str | Path) -> int:
         The file's size in bytes.
 
     Raises:
+        ArtifactError: The model's values could not be loaded again; nothing is written.
         OSError: The file cannot be written.
         ValueError: The name does not end in ``.safetensors``.
 
@@ -39,7 +40,7 @@ def save_model(model: PCAMixture, path: str | Path) -> int:
         raise ValueError(f"An artifact's name must end in .safetensors. Received: {str(path)!r}")
     document, tensors = _CODECS[model.kind].encode(model)
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "kind": model.kind}
-    return write_container(target, {**document, **header}, tensors)
+    return write_container(target, {**document, **header}, tensors, check=load_model)
 
 
 def load_model(path: str | Path) -> PCAMixture:
@@ -66,18 +67,22 @@ def load_model(path: str | Path) -> PCAMixture:
 
 def as_model(model: PCAMixture | str | Path) -> PCAMixture:
     """Return a model as it is, and load one that is given as a path."""
-    return load_model(model) if isinstance(model, str | Path) else model
+    if isinstance(model, str | Path):
+        return load_model(model)
+    if not isinstance(model, PCAMixture):
+        raise TypeError(f"model must be a fitted model or the path of its file. Received: {type(model)}")
+    return model
 
 
 def describe_artifact(path: str | Path) -> dict[str, Any]:
-    """Tell what is in a file without loading it: its document, and the bytes of every tensor.
+    """Tell what is in a file: its document, and the bytes of every tensor.
 
     Raises:
         ArtifactError: The file is no artifact, damaged, or of a newer format.
         FileNotFoundError: There is no such file.
     """
     with open_container(Path(path)) as reader:
-        _check_header(reader.document)
+        _CODECS[_check_header(reader.document)].decode(reader)
         return {
             "document": reader.document,
             "tensors": _describe_tensors(reader),

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.artifact.container import ArtifactError, Reader
-from gmmaug_plugin.models.basis import Basis
+from gmmaug_plugin.models.basis import MAX_IMAGE_SIZE, Basis
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.symmetry import PART_NAMES, SYMMETRIES, Symmetry, part_shape
 
-_MOST_PIXELS = 4096
 _WEIGHT_SLACK = 1e-6
 _MIXTURE_TENSORS = {"weights", "means", "variances", "factors", "factor_offsets", "groups", "classes"}
 
@@ -58,6 +57,7 @@ def decode(reader: Reader) -> PCAMixture:
     info = reader.document.get("info")
     if not isinstance(info, dict):
         raise ArtifactError(f"info must be a JSON object. Received: {type(info).__name__}")
+    reader.check_digest()
     return PCAMixture(basis, mixture, noise_variance, class_names, info)
 
 
@@ -65,9 +65,9 @@ def _read_geometry(document: dict[str, Any]) -> tuple[Symmetry, int]:
     symmetry, image_size = document.get("symmetry"), document.get("image_size")
     if symmetry not in SYMMETRIES:
         raise ArtifactError(f"symmetry must be one of {list(SYMMETRIES)}. Received: {symmetry!r}")
-    if type(image_size) is not int or not 1 <= image_size <= _MOST_PIXELS:
+    if type(image_size) is not int or not 1 <= image_size <= MAX_IMAGE_SIZE:
         raise ArtifactError(
-            f"image_size must be a whole number from 1 to {_MOST_PIXELS}. Received: {image_size!r}"
+            f"image_size must be a whole number from 1 to {MAX_IMAGE_SIZE}. Received: {image_size!r}"
         )
     try:
         part_shape(symmetry, image_size)
@@ -114,7 +114,7 @@ def _read_mixture(reader: Reader, n_dimensions: int) -> Mixture:
         weights=reader.tensor("weights", np.float64, (K,)),
         means=reader.tensor("means", np.float32, (K, n_dimensions)),
         variances=reader.tensor("variances", np.float32, (G, n_dimensions)),
-        factors=reader.tensor("factors", np.float16, (R, n_dimensions)),
+        factors=reader.tensor("factors", np.float32, (R, n_dimensions)),
         factor_offsets=reader.tensor("factor_offsets", np.int32, (G + 1,)),
         groups=reader.tensor("groups", np.int32, (K,)),
         classes=reader.tensor("classes", np.int32, (K,)),

@@ -1,5 +1,6 @@
 """Expectation maximisation for Gaussian mixtures with a sound noise floor."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import logsumexp
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from gmmaug_plugin.checks import one_of
 from gmmaug_plugin.models.engine import NumpyEngine
@@ -143,7 +145,10 @@ def _start(X: Codes, n_components: int, random_state: int) -> NDArray[np.float64
     """Responsibilities (n, K), zero or one, by k-means."""
     if n_components == 1:
         return np.ones((len(X), 1))
-    labels = KMeans(n_components, n_init=1, random_state=random_state).fit(X).labels_
+    with warnings.catch_warnings():
+        # Fewer different photos than components: the rest own nothing and weigh nothing.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = KMeans(n_components, n_init=1, random_state=random_state).fit(X).labels_
     return np.asarray(np.eye(n_components)[labels])
 
 
@@ -229,6 +234,8 @@ def _factor_component(
     """Factor rows of one full covariance; with fewer members than dimensions, through their Gram matrix."""
     members = responsibilities > _NO_MEMBER
     rows = (X[members] - mean) * np.sqrt(responsibilities[members] / count)[:, None]
+    if len(rows) == 0:
+        return np.empty((0, X.shape[1]))
     if len(rows) >= X.shape[1]:
         return _factorise(rows.T @ rows, covariances)
     rows /= covariances.metric

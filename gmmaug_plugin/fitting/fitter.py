@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType
 from gmmaug_plugin.fitting.options import Criterion, FitOptions, ModelKind, NComponents, Recipe
 from gmmaug_plugin.fitting.pca_fitter import describe_curves, fit_pca_mixture
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
-from gmmaug_plugin.fitting.selection import Fitted
+from gmmaug_plugin.fitting.selection import N_FOLDS, Fitted
 from gmmaug_plugin.images import Labels, PhotoError, Photos, PhotoSet, Resize, load_photos
+from gmmaug_plugin.models.basis import MAX_IMAGE_SIZE
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.symmetry import Symmetry, part_shape
 
@@ -50,7 +52,7 @@ def fit(
     Args:
         photos: A folder (of class folders, or flat), paths, a ``.npy`` or ``.npz`` file, an array
             (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or float in [0, 1], or a loaded
-            :class:`~gmmaug_plugin.images.PhotoSet`.
+            :class:`~gmmaug_plugin.images.PhotoSet`, to which no option of loading can be given.
         labels: One per photo, for paths and arrays.
         model: The kind of model: "pca".
         recipe: "seed" fits as the notebook did that this project began as, with scikit-learn itself:
@@ -99,6 +101,11 @@ def fit(
         random_state=random_state,
     )
     if isinstance(photos, PhotoSet):
+        if labels is not None or image_size is not None or strict or resize != "stretch":
+            raise ValueError(
+                "labels, image_size, resize and strict are for load_photos, not for photos that are loaded. "
+                f"Received: {labels=}, {image_size=}, {resize=}, {strict=}"
+            )
         photo_set = photos
     else:
         photo_set = load_photos(
@@ -110,17 +117,17 @@ def fit(
             min_photos=MIN_PHOTOS,
             quiet=quiet,
         )
-    return fit_photo_set(photo_set, options, resize=resize, quiet=quiet)
+    return fit_photo_set(photo_set, options, quiet=quiet)
 
 
-def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, resize: Resize, quiet: bool) -> PCAMixture:
+def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, quiet: bool) -> PCAMixture:
     """Fit loaded photos; see :func:`fit`."""
     images = photo_set.images
     labels = np.zeros(len(images), np.int32) if photo_set.labels is None else photo_set.labels
     _check_photos(images, labels, photo_set.class_names, options)
     fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
     fitted = fitter(images, labels, options, quiet=quiet)
-    info = _describe(fitted, photo_set, options, resize)
+    info = _describe(fitted, photo_set, options)
     return replace(fitted.model, class_names=photo_set.class_names, info=info)
 
 
@@ -131,27 +138,33 @@ def _check_photos(
         raise PhotoError(
             f"Too few usable photos: at least {MIN_PHOTOS} are needed. Received: {len(images)} photos"
         )
+    whole_number("image_size", images.shape[1], 1, MAX_IMAGE_SIZE)
     if options.recipe is None:
         part_shape(options.symmetry, images.shape[1])
     counts = np.bincount(labels)
-    smallest = int(np.argmin(counts))
+    count = int(counts.min())
+    name = f" of class {class_names[int(np.argmin(counts))]!r}" if class_names else ""
     wanted = options.n_components
-    least = wanted if isinstance(wanted, int) else min(wanted) if isinstance(wanted, tuple) else 1
-    if least > counts[smallest]:
-        name = f" of class {class_names[smallest]!r}" if class_names else ""
+    crossed = options.criterion == "heldout" and isinstance(wanted, tuple) and len(wanted) > 1
+    if (options.recipe and count < 2) or (crossed and count < N_FOLDS):
+        needed, by = (2, "recipe='seed'") if options.recipe else (N_FOLDS, "criterion='heldout'")
+        raise PhotoError(f"Too few photos{name}: {by} needs at least {needed}. Received: {count}")
+    fewest = wanted if isinstance(wanted, int) else min(wanted) if isinstance(wanted, tuple) else 1
+    most = count - -(-count // N_FOLDS) if crossed and not options.recipe else count
+    if fewest > most:
         raise ValueError(
-            f"n_components is counted per class and must be at most the number of photos{name} "
-            f"({counts[smallest]}). Received: n_components={options.as_json()['n_components']}"
+            f"n_components is counted per class and must be at most the number of photos{name} to fit on "
+            f"({most}). Received: n_components={options.as_json()['n_components']}"
         )
 
 
-def _describe(fitted: Fitted, photo_set: PhotoSet, options: FitOptions, resize: Resize) -> dict[str, Any]:
+def _describe(fitted: Fitted, photo_set: PhotoSet, options: FitOptions) -> dict[str, Any]:
     """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
     labels = photo_set.labels
     names = photo_set.class_names or ("",)
     counts = [len(photo_set.images)] if labels is None else np.bincount(labels).tolist()
     return {
-        "options": {**options.as_json(), "resize": resize},
+        "options": {**options.as_json(), "resize": photo_set.resize},
         "photos_per_class": dict(zip(names, counts, strict=True)),
         "n_skipped": len(photo_set.skipped),
         "criterion_curves": describe_curves(fitted.curves, photo_set.class_names),

@@ -1,7 +1,9 @@
 """The fitter's options, checked."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from gmmaug_plugin.checks import one_of, whole_number
@@ -12,6 +14,9 @@ Criterion = Literal["aic", "bic", "heldout"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Recipe = Literal["seed"]
 ModelKind = Literal["pca"]
+
+_GREATEST_SEED = 2**32 - 1
+"""Of scikit-learn's ``random_state``; every start adds one."""
 
 NComponents = int | str | Iterable[int]
 
@@ -47,9 +52,14 @@ class FitOptions:
         }
         for name, allowed in choices.items():
             one_of(name, getattr(self, name), allowed)
-        for name, least in (("max_iter", 1), ("n_init", 1), ("random_state", 0)):
-            whole_number(name, getattr(self, name), least)
-        if not (0 < self.variance < 1 or (self.variance >= 1 and float(self.variance).is_integer())):
+        whole_number("max_iter", self.max_iter, 1)
+        whole_number("n_init", self.n_init, 1)
+        whole_number("random_state", self.random_state, 0, _GREATEST_SEED - self.n_init)
+        if not (isinstance(self.tol, Real) and 0 <= self.tol < math.inf):
+            raise ValueError(f"tol must be a number of at least 0. Received: tol={self.tol!r}")
+        if not isinstance(self.variance, Real) or not (
+            0 < self.variance < 1 or (self.variance >= 1 and float(self.variance).is_integer())
+        ):
             raise ValueError(
                 "variance must be a share in (0, 1) or a whole number of dimensions. "
                 f"Received: variance={self.variance!r}"
@@ -93,5 +103,5 @@ def _parse(n_components: NComponents) -> int | str | tuple[int, ...]:
             return int(text)
         return tuple(range(*(int(number) for number in text.split(":"))))
     if isinstance(n_components, Iterable):
-        return tuple(sorted({int(number) for number in n_components}))
-    return int(n_components)
+        return tuple(sorted({whole_number("n_components", number, 1) for number in n_components}))
+    return whole_number("n_components", n_components, 1)

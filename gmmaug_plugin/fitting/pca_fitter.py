@@ -28,6 +28,8 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 
 _NUMPY = NumpyEngine()
+_SUBSPACE_STEPS = 2
+"""Steps of progress in one :func:`fit_subspace`."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,18 @@ def fit_pca_mixture(images: Images, labels: Labels, options: FitOptions, *, quie
     Returns:
         The model and how it came about.
     """
-    tried = {
-        label: candidates(options.n_components, int((labels == label).sum()))  # type: ignore[arg-type]
-        for label in range(int(labels.max()) + 1)
-    }
     crossed = options.criterion == "heldout"
+    counts = np.bincount(labels)
+    # Of cross-validation's folds each leaves this many photos to fit on.
+    usable = counts - -(-counts // N_FOLDS) if crossed else counts
+    tried = {label: candidates(options.n_components, int(n)) for label, n in enumerate(usable)}  # type: ignore[arg-type]
     searched = sum(len(ks) for ks in tried.values() if len(ks) > 1)
-    steps = 1 + len(tried) + searched * (N_FOLDS if crossed else 1)
+    subspaces = 1 + (N_FOLDS if crossed and searched else 0)
+    steps = _SUBSPACE_STEPS * subspaces + len(tried) + searched * (N_FOLDS if crossed else 1)
     with progress_bar("Fitting", steps, quiet=quiet) as advance:
-        subspace = fit_subspace(images, options)
-        advance()
+        subspace = fit_subspace(images, options, advance)
         curves: dict[int, CriterionCurve] = {}
-        if crossed:
+        if crossed and searched:
             curves = _heldout_curves(images, labels, tried, options, advance)
         estimates = []
         for label, ks in tried.items():
@@ -81,22 +83,23 @@ def fit_pca_mixture(images: Images, labels: Labels, options: FitOptions, *, quie
                 estimate = _fit_class(codes, curves[label].best, subspace, options)
             estimates.append(estimate)
             advance()
-    counts = np.bincount(labels)
     mixture = join_classes([e.mixture for e in estimates], counts / counts.sum())
     model = PCAMixture(subspace.basis, mixture, subspace.noise_variance)
     return Fitted(model, curves, subspace.explained_variance_ratio)
 
 
-def fit_subspace(images: Images, options: FitOptions) -> Subspace:
+def fit_subspace(images: Images, options: FitOptions, advance: Advance) -> Subspace:
     """Fit the basis and measure its noise floor on halves of the photos."""
     components = fit_pca(images, symmetry=options.symmetry).keep(options.variance)
     basis = components.basis(whiten=options.whiten)
+    advance()
     noise_variance = residual_variance(
         images,
         n_dimensions=basis.n_dimensions,
         symmetry=options.symmetry,
         random_state=options.random_state,
     )
+    advance()
     variances = components.code_variances
     unit = variances if options.whiten else np.ones_like(variances)
     return Subspace(basis, noise_variance, noise_variance / unit, variances / components.total_variance)
@@ -127,7 +130,7 @@ def join_classes(mixtures: list[Mixture], shares: NDArray[np.float64]) -> Mixtur
         weights=weights / weights.sum(),
         means=np.concatenate([m.means for m in mixtures]).astype(np.float32),
         variances=np.concatenate([m.variances for m in mixtures]).astype(np.float32),
-        factors=np.concatenate([m.factors for m in mixtures]).astype(np.float16),
+        factors=np.concatenate([m.factors for m in mixtures]).astype(np.float32),
         factor_offsets=np.concatenate(offsets).astype(np.int32),
         groups=np.concatenate(groups).astype(np.int32),
         classes=np.repeat(np.arange(len(mixtures)), counts).astype(np.int32),
@@ -158,7 +161,7 @@ def _information_curve(
 ) -> tuple[CriterionCurve, Estimate]:
     """Fit every candidate; the curve and the winner."""
     n_copies = len(symmetric_copies(np.empty((1, 2, 2), np.uint8), options.symmetry))
-    values, best, best_value = [], None, np.inf
+    values, estimates = [], []
     for n_components in tried:
         estimate = _fit_class(codes, n_components, subspace, options)
         value = information_criterion(
@@ -170,12 +173,10 @@ def _information_curve(
             covariance_type=options.covariance_type,
         )
         values.append(value)
-        if best is None or value < best_value:
-            best, best_value = estimate, value
+        estimates.append(estimate)
         if len(tried) > 1:
             advance()
-    assert best is not None
-    return CriterionCurve(tried, tuple(values)), best
+    return CriterionCurve(tried, tuple(values)), estimates[int(np.argmin(values))]
 
 
 def _heldout_curves(
@@ -187,7 +188,7 @@ def _heldout_curves(
 ) -> dict[int, CriterionCurve]:
     """Cross-validate the candidates of every class, the basis fitted anew on each fold's photos."""
     fold_of = folds(labels, random_state=options.random_state)
-    subspaces = [fit_subspace(images[fold_of != fold], options) for fold in range(N_FOLDS)]
+    subspaces = [fit_subspace(images[fold_of != fold], options, advance) for fold in range(N_FOLDS)]
     curves = {}
     for label, ks in tried.items():
         if len(ks) == 1:

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.pca import BYTE_NOISE
 from gmmaug_plugin.fitting.pca_fitter import join_classes
 from gmmaug_plugin.fitting.selection import CriterionCurve, Fitted
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
@@ -60,7 +61,7 @@ def fit_seed_recipe(
             mixtures.append(_factored(best))
     counts = np.bincount(labels)
     mixture = join_classes(mixtures, counts / counts.sum())
-    model = PCAMixture(_basis(pca, images.shape[1]), mixture, float(pca.noise_variance_))
+    model = PCAMixture(_basis(pca, images.shape[1]), mixture, max(float(pca.noise_variance_), BYTE_NOISE))
     return Fitted(model, curves, pca.explained_variance_ratio_)
 
 

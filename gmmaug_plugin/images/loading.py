@@ -40,12 +40,14 @@ class PhotoSet:
         labels: int32 (n,), indices into ``class_names``; None for photos without classes.
         class_names: Names in label order, each with at least one photo; empty for photos without classes.
         skipped: What was left out, and why.
+        resize: How the photos were made square.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int32] | None
     class_names: tuple[str, ...]
     skipped: tuple[SkippedPhoto, ...]
+    resize: Resize = "stretch"
 
 
 @dataclass(frozen=True)
@@ -201,13 +203,13 @@ def _from_files(
     if len(kept) < len(files):
         images = images[kept]
     if not class_names:
-        return PhotoSet(images, None, (), skipped)
+        return PhotoSet(images, None, (), skipped, options.resize)
     codes = np.array([files[index].label for index in kept], np.int32)
     empty = np.flatnonzero(np.bincount(codes, minlength=len(class_names)) == 0)
     if len(empty):
         names = ", ".join(printable(class_names[code]) for code in empty)
         raise PhotoError(f"No usable photo is left of: {names}. {_summary(skipped)}Received: {received!r}")
-    return PhotoSet(images, codes, class_names, skipped)
+    return PhotoSet(images, codes, class_names, skipped, options.resize)
 
 
 def _read(path: Path, size: int | None, resize: Resize) -> NDArray[np.uint8]:
@@ -256,4 +258,4 @@ def _from_array(
         )
     codes, class_names = encode_labels(labels, n_photos, names)
     resized = resize_images(gray, options.image_size or height, resize=options.resize)
-    return PhotoSet(resized, codes, class_names, ())
+    return PhotoSet(resized, codes, class_names, (), options.resize)

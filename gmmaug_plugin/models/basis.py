@@ -23,6 +23,10 @@ codes give the same bytes on every machine, engine, thread count and batch size.
 moves a pixel by about 0.02 grey levels."""
 
 
+MAX_IMAGE_SIZE = 4096
+"""Largest height and width of an image: a file that declares more is refused."""
+
+
 @dataclass(frozen=True, eq=False)
 class Basis:
     """An affine map between codes and images: image = mean + codes x rows.

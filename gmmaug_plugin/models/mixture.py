@@ -24,7 +24,7 @@ class Mixture:
         weights: Share of every component in the whole mixture, float64 (K,), sums to one.
         means: Float32 (K, q).
         variances: Float32 (G, q), positive.
-        factors: Float16 (R, q).
+        factors: Float32 (R, q).
         factor_offsets: Int32 (G + 1,), ascending from 0 to R.
         groups: Int32 (K,), the covariance group of every component.
         classes: Int32 (K,), the class of every component.
@@ -33,7 +33,7 @@ class Mixture:
     weights: NDArray[np.float64]
     means: NDArray[np.float32]
     variances: NDArray[np.float32]
-    factors: NDArray[np.float16]
+    factors: NDArray[np.float32]
     factor_offsets: NDArray[np.int32]
     groups: NDArray[np.int32]
     classes: NDArray[np.int32]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.checks import seed_entropy
+
 Seed = int | Sequence[int] | None
 
 _BLOCK = 16
@@ -29,9 +31,7 @@ class NoiseStream:
     """
 
     def __init__(self, seed: Seed = None) -> None:
-        # SeedSequence takes [1, 0] for [1]; the length tells them apart.
-        entropy = seed if seed is None or isinstance(seed, int | np.integer) else [*seed, len(seed)]
-        self._key = np.random.SeedSequence(entropy).generate_state(2, np.uint64)
+        self._key = np.random.SeedSequence(seed_entropy(seed)).generate_state(2, np.uint64)
 
     def draw(self, *, start: int, n: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return rows ``start`` to ``start + n``: uniforms (n,) in [0, 1) and normals (n, width)."""

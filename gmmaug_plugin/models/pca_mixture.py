@@ -91,7 +91,11 @@ class PCAMixture:
         if isinstance(label, str):
             if label in self.class_names:
                 return self.class_names.index(label)
-        elif 0 <= int(label) < len(self.class_names):
+        elif (
+            type(label) is not bool
+            and isinstance(label, int | np.integer)
+            and label in range(len(self.class_names))
+        ):
             return int(label)
         allowed = (
             f"The classes are {list(self.class_names)}"
@@ -150,7 +154,7 @@ class PCAMixture:
         sqrt(1 - a). Strength 0 gives the image back, 1 a fresh draw of its component.
 
         Args:
-            images: One image (h, w) or a stack (n, h, w), (n, h, w, 1) or (n, h, w, 3); uint8 or float.
+            images: One image (h, w), (h, w, 1) or (h, w, 3), or a stack of them; uint8 or float.
                 Of colour images the brightness is varied. Images of another size than the model's
                 are varied at its size and changed by the enlarged difference.
             strength: In [0, 1]; one number or one per image.
@@ -266,7 +270,7 @@ class PCAMixture:
             return np.full(n, self.mixture.n_classes, np.int32)
         if isinstance(label, str) or np.ndim(label) == 0:
             return np.full(n, self.label_of(label), np.int32)  # type: ignore[arg-type]
-        rows = np.array([self.label_of(one) for one in np.asarray(label)], np.int32)
+        rows = np.array([self.label_of(one) for one in label], np.int32)  # type: ignore[union-attr,arg-type]
         if rows.shape != (n,):
             raise ValueError(f"label must be one class or one per image ({n}). Received: shape {rows.shape}")
         return rows
@@ -285,7 +289,10 @@ _NUMPY = NumpyEngine()
 
 
 def _check_strengths(strength: ArrayLike, n: int) -> NDArray[np.float64]:
-    strengths = np.asarray(strength, np.float64)
+    try:
+        strengths = np.asarray(strength, np.float64)
+    except (TypeError, ValueError):
+        strengths = np.array(np.nan)
     if strengths.shape not in ((), (n,)) or not ((strengths >= 0) & (strengths <= 1)).all():
         raise ValueError(
             f"strength must be in [0, 1], one number or one per image ({n}). Received: strength={strength!r}"

@@ -106,7 +106,7 @@ def _synthesize(dataset: Any, structure: Structure, drawing: Drawing, size: int,
     def insert(place: Place, synthetic: tuple[Any, Any], element: Any) -> Any:
         parts = structure.take_apart(element)
         n = parts[0].shape[0]
-        count = n_synthetic if n else tf.gather(beside, tf.shape(parts[0])[0])
+        count = n_synthetic if n else tf.gather(beside, _checked_size(parts[0], n_real))
         made = structure.parts_from(*(part[:count] for part in synthetic))
         order = tf.argsort(drawing.noise.uniform("position", place, [(n or tf.shape(parts[0])[0]) + count]))
         places = [tf.sort(order[count:]), tf.sort(order[:count])]
@@ -145,7 +145,7 @@ def _vary(
 
     def vary(place: Place, element: Any) -> Any:
         parts = structure.take_apart(element)
-        n = parts[0].shape[0] or tf.shape(parts[0])[0]
+        n = parts[0].shape[0] or _checked_size(parts[0], size)
         count = round(ratio * n) if isinstance(n, int) else _round(ratio, n)
         chosen = tf.argsort(drawing.noise.uniform("position", place, [n]))[:count]
         strength = weakest + (strongest - weakest) * drawing.noise.uniform("strength", place, [count])
@@ -170,6 +170,17 @@ def _rebatch(dataset: Any, structure: Structure, size: int) -> Any:
     endless = n == tf.data.INFINITE_CARDINALITY
     even = endless or (n >= 0 and n % size == 0) or bool(together and together % size == 0)
     return images.batch(size, drop_remainder=even)
+
+
+def _checked_size(images: Any, most: int) -> Any:
+    """Number of images in a batch that is kept as the dataset made it.
+
+    Evaluating it raises ``tf.errors.InvalidArgumentError`` if that is more than in its first batch.
+    """
+    n = tf.shape(images)[0]
+    message = f"The dataset's batches must all be of one size, {most}, but a shorter last one: unbatch it."
+    with tf.control_dependencies([tf.debugging.assert_less_equal(n, most, message=message)]):
+        return tf.identity(n)
 
 
 def _round(ratio: float, n: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import tensorflow as tf
 
+from gmmaug_plugin.checks import seed_entropy
 from gmmaug_plugin.models.noise import Seed
 from gmmaug_plugin.tensorflow.mapping import synchronous_map
 
@@ -32,7 +33,7 @@ class PlacedNoise:
 
     def __init__(self, seed: Seed) -> None:
         names: tuple[Stream, ...] = get_args(Stream)
-        state = np.random.SeedSequence(seed).generate_state(len(names) + 1, np.uint64)
+        state = np.random.SeedSequence(seed_entropy(seed)).generate_state(len(names) + 1, np.uint64)
         keys = (state % np.uint64(_KEYS)).astype(np.int64)
         self._keys = dict(zip(names, keys[1:], strict=True))
         self._iteration_key = int(keys[0])

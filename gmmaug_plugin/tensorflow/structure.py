@@ -69,6 +69,8 @@ class Structure:
             ValueError: Shapes are unknown or ambiguous, values out of range, the labels do not fit the
                 model, or the dataset is empty.
         """
+        if not isinstance(dataset, tf.data.Dataset):
+            raise TypeError(f"The dataset must be a tf.data.Dataset. Received: {type(dataset)}")
         specs = _parts(dataset.element_spec)
         batched = _is_batched(specs)
         singles = [tf.TensorSpec(spec.shape[1:], spec.dtype) for spec in specs] if batched else specs

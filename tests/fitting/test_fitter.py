@@ -156,7 +156,7 @@ def test_the_seed_recipe_scans_by_aic(flowers) -> None:
     ("count", "options", "message"),
     [
         (3, {}, r"found 3, needed at least 4"),
-        (10, {"n_components": 11}, r"at most the number of photos \(10\)\. Received: n_components=11"),
+        (10, {"n_components": 11}, r"photos to fit on \(10\)\. Received: n_components=11"),
         (10, {"symmetry": "sideways"}, "symmetry must be one of"),
         (10, {"n_components": "none"}, "n_components must be"),
     ],
@@ -198,3 +198,52 @@ def test_real_photos_give_fog_and_the_seed_recipe_copies(photos: Path) -> None:
     seed = fit(daisies, recipe="seed", n_components=165, quiet=True)
     assert (nearest(sound.sample(100, seed=0)[0]) > 0.94).mean() < 0.02
     assert (nearest(seed.sample(100, seed=0)[0]) > 0.94).mean() > 0.5
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_photos_that_repeat_make_a_model_that_can_be_saved(
+    flowers, covariance_type: str, tmp_path: Path
+) -> None:
+    """Two different photos and five components: three of them own nothing."""
+    repeated = np.repeat(flowers[0][:2], 10, axis=0)
+    model = fit(repeated, n_components=5, covariance_type=covariance_type, symmetry="none", quiet=True)
+    model.save(tmp_path / "model.safetensors")
+    assert np.isfinite(load_model(tmp_path / "model.safetensors").score_samples(repeated)).all()
+
+
+def test_large_images_of_black_and_white_can_be_saved(tmp_path: Path) -> None:
+    """The greatest codes there are: every pixel differs by the whole range."""
+    plain = np.random.default_rng(0).choice([0, 255], (8, 1, 1)).astype(np.uint8)
+    images = np.broadcast_to(plain, (8, 512, 512))
+    model = fit(images, covariance_type="full", symmetry="none", quiet=True)
+    model.save(tmp_path / "model.safetensors")
+    drawn = load_model(tmp_path / "model.safetensors").sample(50, seed=0)[0]
+    assert drawn.std() > 50
+
+
+def test_the_seed_recipe_keeps_some_noise_on_few_photos(flowers) -> None:
+    model = fit(flowers[0][:5], recipe="seed", n_components=1, quiet=True)
+    assert model.noise_variance >= 1 / 12
+    assert (np.abs(model.score_samples(flowers[0][:20])) < 1e9).all()
+
+
+def test_loaded_photos_take_no_option_of_loading(flowers) -> None:
+    photos = load_photos(flowers[0], flowers[1], resize="crop", quiet=True)
+    model = fit(photos, n_components=1, quiet=True)
+    assert model.info["options"]["resize"] == "crop"
+    for option in ({"labels": flowers[1]}, {"image_size": 16}, {"resize": "crop"}, {"strict": True}):
+        with pytest.raises(ValueError, match=r"for load_photos.*Received"):
+            fit(photos, **option, quiet=True)
+
+
+def test_cross_validation_needs_photos_in_every_fold(flowers) -> None:
+    images, labels, _ = flowers
+    few = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:4]])
+    options = {"criterion": "heldout", "variance": 5, "quiet": True}
+    with pytest.raises(ValueError, match=r"class '1': criterion='heldout' needs at least 5\. Received: 4"):
+        fit(images[few], labels[few], n_components="1:4:1", **options)
+    assert fit(images[few], labels[few], n_components=2, **options).n_components == 4
+    curve = fit(images[:20], n_components=[1, 16, 18], **options).info["criterion_curves"][""]
+    assert curve["n_components"] == [1, 16]
+    with pytest.raises(ValueError, match=r"to fit on \(16\)"):
+        fit(images[:20], n_components=[17, 18], **options)

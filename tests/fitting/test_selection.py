@@ -86,3 +86,23 @@ def test_bad_options_name_themselves(options: dict[str, object]) -> None:
     (name,) = options
     with pytest.raises(ValueError, match=rf"^{name} must .*Received: "):
         FitOptions(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"random_state": 2**32},
+        {"random_state": 2**32 - 1},
+        {"random_state": 0.5},
+        {"variance": "0.9"},
+        {"n_components": 2.7},
+        {"n_components": True},
+        {"tol": float("nan")},
+        {"tol": -1.0},
+        {"max_iter": 2.5},
+    ],
+)
+def test_options_of_another_type_name_themselves(options: dict[str, object]) -> None:
+    (name,) = options
+    with pytest.raises(ValueError, match=rf"^{name} must .*Received: "):
+        FitOptions(**options)

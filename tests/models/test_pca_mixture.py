@@ -220,3 +220,39 @@ def test_pickles_hold_no_derived_arrays() -> None:
     model.sample(1, seed=0)
     model.vary(np.zeros((1, 32, 32), np.uint8), seed=0)
     assert len(pickle.dumps(model)) == bare
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", [0, -1], [0.5], True])
+def test_bad_seeds_are_refused(seed: object) -> None:
+    with pytest.raises(ValueError, match=r"seed must be a whole number, at least 0\. Received"):
+        random_model().sample(1, seed=seed)
+
+
+@pytest.mark.parametrize("label", [1.7, float("nan"), None, True, [0, None]])
+def test_labels_that_are_no_class_are_refused(label: object) -> None:
+    labels = label if isinstance(label, list) else [label, label]
+    with pytest.raises(ValueError, match="No such class"):
+        random_model().vary(np.zeros((2, 16, 16), np.uint8), label=labels)
+
+
+@pytest.mark.parametrize("strength", ["a", None, [[0.5], [0.5]]])
+def test_strengths_that_are_no_numbers_are_refused(strength: object) -> None:
+    with pytest.raises(ValueError, match=r"strength must be in \[0, 1\].*Received"):
+        random_model().vary(np.zeros((2, 16, 16), np.uint8), strength=strength)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_coloured_image_is_one_image(channels: int) -> None:
+    model = random_model()
+    photo = np.random.default_rng(0).integers(0, 256, (20, 20, channels)).astype(np.uint8)
+    np.testing.assert_array_equal(model.vary(photo, seed=0), model.vary(photo[None], seed=0)[0])
+    assert model.score_samples(photo).shape == (1,)
+
+
+def test_no_images_are_no_mistake() -> None:
+    model = random_model()
+    for shape in ((0, 16, 16), (0, 20, 20, 3)):
+        none = np.empty(shape, np.uint8)
+        assert model.vary(none, seed=0).shape == shape
+        assert model.score_samples(none).shape == (0,)
+    assert model.sample(0, seed=0)[0].shape == (0, 16, 16)
