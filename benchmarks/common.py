@@ -61,4 +61,4 @@ def show(title: str, headings: list[str], rows: list[list[str]]) -> None:
     table = Table(*headings, title=title, title_justify="left")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=110).print(table)

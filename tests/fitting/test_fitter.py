@@ -68,6 +68,20 @@ def test_the_criterion_curve_is_kept_and_its_minimum_chosen(flowers, criterion: 
         assert (curve["standard_errors"] is None) == (criterion != "heldout")
 
 
+@pytest.mark.parametrize("symmetry", ["none", "flip", "d4"])
+def test_criteria_count_photos_and_not_their_copies(flowers, symmetry: str) -> None:
+    """BIC - AIC = p (log n - 2) / n per photo tells the n that was counted."""
+    images = flowers[0][:50]
+    options = {"n_components": [1, 2], "variance": 4, "symmetry": symmetry, "quiet": True}
+    aic, bic = (
+        np.array(fit(images, criterion=criterion, **options).info["criterion_curves"][""]["values"])
+        for criterion in ("aic", "bic")
+    )
+    q = fit(images, **options).basis.n_dimensions
+    p = np.array([2 * q, 4 * q + 1])
+    np.testing.assert_allclose(bic - aic, p * (np.log(50) - 2) / 50, atol=1e-3)
+
+
 def test_held_out_values_are_those_of_models_fitted_without_the_fold(flowers) -> None:
     """The curve against refitting by hand, fold by fold, through the front door."""
     from gmmaug_plugin.fitting.selection import N_FOLDS, folds

@@ -69,6 +69,11 @@ def test_noise_is_found_again_outside_the_subspace() -> None:
     assert noise == pytest.approx(25 + 1 / 12, rel=0.03)
 
 
+def test_noise_is_measured_on_photos_that_were_not_fitted(flowers: np.ndarray) -> None:
+    """Twenty photos fill nineteen dimensions: of themselves they would leave nothing."""
+    assert residual_variance(flowers, n_dimensions=19, symmetry="none", random_state=0) > 50
+
+
 def test_equal_photos_are_refused() -> None:
     with pytest.raises(ValueError, match="do not differ"):
         fit_pca(np.full((5, 8, 8), 7, np.uint8))
