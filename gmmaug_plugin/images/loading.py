@@ -15,12 +15,12 @@ from gmmaug_plugin.images.files import (
     PhotoFile,
     SkippedPhoto,
     decode_photo,
-    find_files,
     printable,
     read_array_file,
     read_files,
     strict_error,
 )
+from gmmaug_plugin.images.finding import find_files
 from gmmaug_plugin.images.grayscale import to_grayscale
 from gmmaug_plugin.images.labels import Labels, encode_labels
 from gmmaug_plugin.resizing import Resize, check_resize, resize_images

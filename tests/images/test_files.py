@@ -18,11 +18,11 @@ from gmmaug_plugin.images import PhotoError, load_photos, read_photo, resize_ima
 from gmmaug_plugin.images.files import (
     PhotoFile,
     decode_photo,
-    find_files,
     muted_pillow,
     printable,
     read_files,
 )
+from gmmaug_plugin.images.finding import find_files
 
 ORIENTATION = 0x0112
 
