@@ -1,70 +1,25 @@
-"""Drawn flowers, photos from a Dataverse server (played by a local one), and archives nobody should trust."""
+"""Photos from a Dataverse server, which a local one plays."""
 
-import contextlib
 import hashlib
 import io
 import json
 import logging
 import re
 import sys
-import tarfile
 import threading
-import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.linear_model import RidgeClassifier
 
-from gmmaug_plugin.datasets import DownloadError, fetch_flowers, fetching, make_flowers
-from gmmaug_plugin.datasets.archives import ArchiveError, unpack
+from gmmaug_plugin.datasets import DownloadError, fetch_flowers, fetching
+from tests.datasets.packed import contents, tar_of, zip_of
 
 FILE_ID = 17
 FILES = {
     f"flowers/photos/{kind}/{i}.jpg": f"{kind} {i}".encode() for kind in ("rose", "tulip") for i in range(3)
 }
-
-
-def zip_of(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # duplicate names are what some tests want
-        for name, content in files.items():
-            with archive.open(name, "w") as member:  # unlike writestr, this takes an empty name
-                member.write(content)
-    return buffer.getvalue()
-
-
-def tar_of(files: dict[str, bytes], *extra: tarfile.TarInfo, mode: str = "w:gz") -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-        for info in extra:
-            archive.addfile(info)
-    return buffer.getvalue()
-
-
-def special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, link
-    return info
-
-
-def zip_with_symlink() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        info = zipfile.ZipInfo("photos/link.jpg")
-        info.create_system, info.external_attr = 3, 0o120777 << 16
-        archive.writestr(info, "/etc/passwd")
-    return buffer.getvalue()
 
 
 class Dataverse(ThreadingHTTPServer):
@@ -128,83 +83,7 @@ def fetch(server: Dataverse, tmp_path: Path) -> Callable[..., Path]:
     return lambda **options: fetch_flowers(tmp_path / "cache", server=server.url, file_id=FILE_ID, **options)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
 EXPECTED = {name.removeprefix("flowers/photos/"): content for name, content in FILES.items()}
-
-
-# Drawn flowers
-
-
-def test_flowers_are_balanced_named_and_grayscale() -> None:
-    images, labels, names = make_flowers(23, image_size=24)
-    assert images.shape == (23, 24, 24)
-    assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
-    assert names == ("daisy", "dandelion", "rose", "sunflower", "tulip")
-    assert np.bincount(labels).tolist() == [5, 5, 5, 4, 4]
-    _, labels, names = make_flowers(5, image_size=24, n_classes=2)
-    assert labels.tolist() == [0, 1, 0, 1, 0]
-    assert names == ("daisy", "dandelion")
-
-
-def test_a_picture_depends_on_seed_and_index_alone() -> None:
-    few, many = make_flowers(7, image_size=20)[0], make_flowers(12, image_size=20)[0]
-    np.testing.assert_array_equal(many[:7], few)
-    other = make_flowers(7, image_size=20, random_state=1)[0]
-    assert all((a != b).any() for a, b in zip(few, other, strict=True))
-    unseeded = [make_flowers(2, image_size=20, random_state=None)[0] for _ in range(2)]
-    assert (unseeded[0] != unseeded[1]).any()
-
-
-def test_drawing_leaves_the_global_random_state_alone() -> None:
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    make_flowers(2, image_size=16, random_state=None)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-
-
-def test_pictures_vary_and_show_their_class() -> None:
-    images, labels, _ = make_flowers(500, image_size=32)
-    assert images.std(axis=(1, 2)).min() > 8
-    flat = images.reshape(len(images), -1).astype(float)
-    distances = np.linalg.norm(flat[:50, None] - flat[None, :50], axis=2) / 32
-    assert distances[~np.eye(50, dtype=bool)].min() > 10
-    # The spectrum knows neither place nor light: what it tells apart must be the flowers' shapes.
-    features = np.log(
-        np.abs(np.fft.rfft2(images / 255.0 - images.mean(axis=(1, 2), keepdims=True) / 255.0)) + 0.1
-    )
-    features = features.reshape(len(images), -1)
-    classifier = RidgeClassifier(alpha=30.0).fit(features[:400], labels[:400])
-    assert classifier.score(features[400:], labels[400:]) > 0.45
-
-
-@pytest.mark.parametrize("image_size", [16, 17, 97])
-def test_every_size_can_be_drawn(image_size: int) -> None:
-    images = make_flowers(25, image_size=image_size, random_state=3)[0]
-    assert images.std(axis=(1, 2)).min() > 4
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"n_samples": 0},
-        {"n_samples": 2.5},
-        {"n_samples": True},
-        {"image_size": 8},
-        {"n_classes": 6},
-        {"n_classes": 0},
-        {"random_state": -1},
-        {"random_state": "0"},
-    ],
-)
-def test_bad_arguments_are_named(options: dict[str, object]) -> None:
-    (name, value), *_ = options.items()
-    with pytest.raises(ValueError, match=rf"^{name} must .* Received: {value!r}$"):
-        make_flowers(**options)  # type: ignore[arg-type]
-
-
-# Photos
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-1", "SHA-256", "SHA-512"])
@@ -403,67 +282,6 @@ def test_bad_servers_are_refused(server_name: str, tmp_path: Path) -> None:
 def test_bad_file_ids_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"file_id must .* Received: '4105627'"):
         fetch_flowers(tmp_path, file_id="4105627")  # type: ignore[arg-type]
-
-
-# Archives
-
-
-@pytest.mark.parametrize(
-    ("archive", "message"),
-    [
-        (zip_of({"/absolute.jpg": b"!"}), "outside"),
-        (zip_of({"a\\..\\..\\escaped.jpg": b"!"}), "outside"),
-        (zip_of({"C:\\escaped.jpg": b"!"}), "outside"),
-        (tar_of({"photos/../../escaped.jpg": b"!"}), "outside"),
-        (tar_of({}, special("link", tarfile.SYMTYPE, "/etc")), "link or a device"),
-        (tar_of({"a": b"!"}, special("b", tarfile.LNKTYPE, "a")), "link or a device"),
-        (tar_of({}, special("pipe", tarfile.FIFOTYPE)), "link or a device"),
-        (zip_with_symlink(), "link or a device"),
-        (zip_of({"bomb": bytes(30_000)}), "more than is allowed"),
-        (tar_of({"a": bytes(11_000), "b": bytes(11_000)}), "more than is allowed"),
-        (zip_of({f"{i}": b"" for i in range(40)}), "more than 30 members"),
-        (tar_of({f"{i}": b"" for i in range(40)}), "more than 30 members"),
-        (tar_of({"a": b"1", "./a": b"2"}), "cannot be unpacked"),
-        (tar_of({"a": b"1", "a/b": b"2"}), "cannot be unpacked"),
-        (tar_of({"a": np.random.default_rng(0).bytes(9_000)})[:-4_000], "cannot be unpacked"),
-        (zip_of({}), "no files"),
-        (b"", "neither"),
-    ],
-    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
-)
-def test_harmful_and_broken_archives_are_refused(archive: bytes, message: str, tmp_path: Path) -> None:
-    (tmp_path / "archive").write_bytes(archive)
-    with pytest.raises(ArchiveError, match=message):
-        unpack(tmp_path / "archive", tmp_path / "deep" / "er", max_bytes=20_000, max_members=30)
-    assert not list(tmp_path.glob("**/escaped.jpg"))
-
-
-def test_what_macos_adds_is_left_out(tmp_path: Path) -> None:
-    files = {"rose/1.jpg": b"1", "__MACOSX/rose/._1.jpg": b"x", "rose/._1.jpg": b"x"}
-    (tmp_path / "archive").write_bytes(zip_of(files))
-    unpack(tmp_path / "archive", tmp_path / "out")
-    assert contents(tmp_path / "out") == {"rose/1.jpg": b"1"}
-
-
-names = st.lists(st.sampled_from(["..", ".", "", "a", "b", "C:", " "]), min_size=1, max_size=5)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    paths=st.lists(st.tuples(names, st.sampled_from(["/", "\\"])), min_size=1, max_size=4),
-    zipped=st.booleans(),
-)
-def test_nothing_is_ever_written_outside(
-    paths: list[tuple[list[str], str]], zipped: bool, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    files = {separator.join(parts): b"x" for parts, separator in paths}
-    outside = tmp_path_factory.mktemp("outside")
-    target = outside / "1" / "2" / "3" / "4" / "5" / "6"
-    (outside / "archive").write_bytes(zip_of(files) if zipped else tar_of(files))
-    with contextlib.suppress(ArchiveError):
-        unpack(outside / "archive", target)
-    written = {path for path in outside.rglob("*") if path.is_file()} - {outside / "archive"}
-    assert all(path.is_relative_to(target) for path in written)
 
 
 @pytest.mark.parametrize(
