@@ -248,13 +248,12 @@ def _inspection(description: dict[str, Any]) -> list[Table]:
 
 def _summary(model: PCAMixture, photo_set: PhotoSet, output: Path, seconds: float) -> str:
     info = model.info
-    criterion = "AIC" if info["options"]["recipe"] else info["options"]["criterion"].upper()
     chosen = []
     for name, curve in info["criterion_curves"].items():
         of_class = f"{name}: " if name else ""
         count = info["n_components_per_class"][name]
         tried = curve["n_components"]
-        how = f" by {criterion} of {tried[0]}..{tried[-1]}" if len(tried) > 1 else ""
+        how = f" by {curve['criterion'].upper()} of {tried[0]}..{tried[-1]}" if len(tried) > 1 else ""
         chosen.append(f"{of_class}{count} component{'s' if count > 1 else ''}{how}")
     skipped = f" ({len(photo_set.skipped)} skipped)" if photo_set.skipped else ""
     return (

@@ -1,12 +1,13 @@
 """Photos to a PCA mixture."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.fitting.expectation_maximisation import Estimate, fit_mixture
-from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.options import Criterion, FitOptions
 from gmmaug_plugin.fitting.pca import fit_pca, residual_variance
 from gmmaug_plugin.fitting.selection import (
     N_FOLDS,
@@ -160,13 +161,14 @@ def _information_curve(
     advance: Advance,
 ) -> tuple[CriterionCurve, Estimate]:
     """Fit every candidate; the curve and the winner."""
+    criterion: Criterion = "bic" if options.criterion == "bic" else "aic"
     n_copies = len(symmetric_copies(np.empty((1, 2, 2), np.uint8), options.symmetry))
     values, estimates = [], []
     for n_components in tried:
         estimate = _fit_class(codes, n_components, subspace, options)
         value = information_criterion(
             estimate.log_likelihood,
-            criterion="bic" if options.criterion == "bic" else "aic",
+            criterion=criterion,
             n_components=n_components,
             n_dimensions=codes.shape[1],
             n_photos=len(codes) // n_copies,
@@ -176,7 +178,7 @@ def _information_curve(
         estimates.append(estimate)
         if len(tried) > 1:
             advance()
-    return CriterionCurve(tried, tuple(values)), estimates[int(np.argmin(values))]
+    return CriterionCurve(criterion, tried, tuple(values)), estimates[int(np.argmin(values))]
 
 
 def _heldout_curves(
@@ -218,11 +220,12 @@ def _heldout_curves(
 
 def describe_curves(
     curves: dict[int, CriterionCurve], class_names: tuple[str, ...]
-) -> dict[str, dict[str, list[float] | None]]:
+) -> dict[str, dict[str, Any]]:
     """The curves as plain JSON values, by class name ("" for unlabelled photos)."""
     names = class_names or ("",)
     return {
         names[label]: {
+            "criterion": curve.criterion,
             "n_components": list(curve.n_components),
             "values": [round(value, 4) for value in curve.values],
             "standard_errors": None

@@ -12,11 +12,11 @@ from sklearn.mixture import GaussianMixture
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.pca import BYTE_NOISE
 from gmmaug_plugin.fitting.pca_fitter import join_classes
-from gmmaug_plugin.fitting.selection import CriterionCurve, Fitted
+from gmmaug_plugin.fitting.selection import CriterionCurve, Fitted, candidates
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
-from gmmaug_plugin.progress import progress_bar
+from gmmaug_plugin.progress import Advance, progress_bar
 
 SEED_COMPONENTS = range(1, 600, 10)
 """The numbers of components that the notebook tries."""
@@ -36,33 +36,30 @@ def fit_seed_recipe(
     pca = PCA(0.99, whiten=True)
     codes = pca.fit_transform(images.reshape(len(images), -1).astype(np.float64))
     wanted = SEED_COMPONENTS if options.n_components == "auto" else options.n_components
-    tried = {
-        label: [
-            k
-            for k in ([wanted] if isinstance(wanted, int) else wanted)
-            if isinstance(wanted, int) or int(k) <= int((labels == label).sum())
-        ]
-        for label in range(int(labels.max()) + 1)
-    }
+    counts = np.bincount(labels)
+    tried = {label: candidates(wanted, int(n)) for label, n in enumerate(counts)}  # type: ignore[arg-type]
     mixtures, curves = [], {}
     with progress_bar("Fitting", sum(map(len, tried.values())), quiet=quiet) as advance:
         for label, ks in tried.items():
-            members = codes[labels == label]
-            best, values = None, []
-            for k in ks:
-                estimator = GaussianMixture(
-                    int(k), covariance_type="full", random_state=options.random_state
-                ).fit(members)
-                values.append(float(estimator.aic(members)) / len(members))
-                if values[-1] == min(values):
-                    best = estimator
-                advance()
-            curves[label] = CriterionCurve(tuple(map(int, ks)), tuple(values))
+            curves[label], best = _scan(codes[labels == label], ks, options.random_state, advance)
             mixtures.append(_factored(best))
-    counts = np.bincount(labels)
     mixture = join_classes(mixtures, counts / counts.sum())
     model = PCAMixture(_basis(pca, images.shape[1]), mixture, max(float(pca.noise_variance_), BYTE_NOISE))
     return Fitted(model, curves, pca.explained_variance_ratio_)
+
+
+def _scan(
+    codes: NDArray[np.float64], tried: tuple[int, ...], random_state: int, advance: Advance
+) -> tuple[CriterionCurve, GaussianMixture]:
+    """Fit every candidate; the curve and the winner. One at a time: 410 covariances weigh 1.8 GB."""
+    best, values = None, []
+    for k in tried:
+        estimator = GaussianMixture(k, covariance_type="full", random_state=random_state).fit(codes)
+        values.append(float(estimator.aic(codes)) / len(codes))
+        if values[-1] == min(values):
+            best = estimator
+        advance()
+    return CriterionCurve("aic", tried, tuple(values)), best
 
 
 def _basis(pca: PCA, image_size: int) -> Basis:

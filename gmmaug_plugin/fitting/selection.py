@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType, n_parameters
+from gmmaug_plugin.fitting.options import Criterion
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 PHOTOS_PER_COMPONENT = 20
@@ -20,12 +21,15 @@ class CriterionCurve:
     """A criterion over candidate numbers of components; the lowest value wins.
 
     Attributes:
+        criterion: "aic", "bic" or "heldout". Where there is nothing to choose, nothing is
+            cross-validated, and the one value is the AIC.
         n_components: The candidates, ascending.
         values: Criterion per photo (nats, twice the negative log-likelihood plus penalty for aic
             and bic; negative log-likelihood for heldout).
         standard_errors: Standard error of each value over folds; None for aic and bic.
     """
 
+    criterion: Criterion
     n_components: tuple[int, ...]
     values: tuple[float, ...]
     standard_errors: tuple[float, ...] | None = None
@@ -69,7 +73,7 @@ def candidates(n_components: int | str | Sequence[int], n_photos: int) -> tuple[
 def information_criterion(
     log_likelihood: float,
     *,
-    criterion: str,
+    criterion: Criterion,
     n_components: int,
     n_dimensions: int,
     n_photos: int,
@@ -113,4 +117,6 @@ def heldout_curve(tried: Sequence[int], scores: Callable[[int, int], NDArray[np.
     """
     means = np.array([[-float(scores(fold, k).mean()) for k in tried] for fold in range(N_FOLDS)])
     errors = means.std(axis=0, ddof=1) / np.sqrt(N_FOLDS)
-    return CriterionCurve(tuple(tried), tuple(map(float, means.mean(axis=0))), tuple(map(float, errors)))
+    return CriterionCurve(
+        "heldout", tuple(tried), tuple(map(float, means.mean(axis=0))), tuple(map(float, errors))
+    )

@@ -62,6 +62,7 @@ def test_the_criterion_curve_is_kept_and_its_minimum_chosen(flowers, criterion: 
     model = fit(images, labels, n_components="1:6:2", criterion=criterion, variance=8, quiet=True)
     for name in model.class_names:
         curve = model.info["criterion_curves"][name]
+        assert curve["criterion"] == criterion
         assert curve["n_components"] == [1, 3, 5]
         best = curve["n_components"][int(np.argmin(curve["values"]))]
         assert model.info["n_components_per_class"][name] == best
@@ -162,6 +163,7 @@ def test_the_seed_recipe_scans_by_aic(flowers) -> None:
     images, labels, _ = flowers
     model = fit(images, labels, recipe="seed", n_components=[1, 2, 41], quiet=True)
     curve = model.info["criterion_curves"]["0"]
+    assert curve["criterion"] == "aic"
     assert curve["n_components"] == [1, 2]
     assert model.info["n_components_per_class"]["0"] == curve["n_components"][int(np.argmin(curve["values"]))]
 
@@ -256,7 +258,9 @@ def test_cross_validation_needs_photos_in_every_fold(flowers) -> None:
     options = {"criterion": "heldout", "variance": 5, "quiet": True}
     with pytest.raises(ValueError, match=r"class '1': criterion='heldout' needs at least 5\. Received: 4"):
         fit(images[few], labels[few], n_components="1:4:1", **options)
-    assert fit(images[few], labels[few], n_components=2, **options).n_components == 4
+    fixed = fit(images[few], labels[few], n_components=2, **options)
+    assert fixed.n_components == 4
+    assert fixed.info["criterion_curves"]["0"]["criterion"] == "aic", "nothing was cross-validated"
     curve = fit(images[:20], n_components=[1, 16, 18], **options).info["criterion_curves"][""]
     assert curve["n_components"] == [1, 16]
     with pytest.raises(ValueError, match=r"to fit on \(16\)"):

@@ -55,7 +55,7 @@ def test_criteria_are_scikit_learns_per_photo(criterion: str) -> None:
 
 
 def test_the_lowest_value_wins_and_the_smaller_of_equals() -> None:
-    assert CriterionCurve((1, 2, 3), (5.0, 4.0, 4.0)).best == 2
+    assert CriterionCurve("aic", (1, 2, 3), (5.0, 4.0, 4.0)).best == 2
 
 
 def test_folds_share_every_class_out_evenly() -> None:
