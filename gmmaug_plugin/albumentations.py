@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from gmmaug_plugin.artifact import load_model
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.layout import ImageLayout
-from gmmaug_plugin.mixing import strength_range
+from gmmaug_plugin.mixing import MixMode, Strength, strength_range, strengths_of
 from gmmaug_plugin.models import PCAMixture
 
 # Its import would otherwise wait for a package index to tell whether there is a newer version.
@@ -49,6 +49,8 @@ class _ModelTransform(ImageOnlyTransform):
     """What the transforms share: the model file, the label, and random numbers of their own."""
 
     model: str
+    strength: Strength
+    _mode: MixMode
     random_generator: np.random.Generator
     py_random: random.Random
 
@@ -84,9 +86,12 @@ class _ModelTransform(ImageOnlyTransform):
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw what a replay needs: a few plain numbers that JSON can hold."""
+        model = _cached_model(self.model)
+        low, high = strengths_of(model, self._mode, self.strength)
         return {
-            "class_number": self._class_number(_cached_model(self.model), data.get("label")),
+            "class_number": self._class_number(model, data.get("label")),
             "sample_seed": self.py_random.getrandbits(32),
+            "strength": min(self.py_random.uniform(low, high), high),
         }
 
     def _class_number(self, model: PCAMixture, label: Any) -> int | None:
@@ -126,13 +131,14 @@ def _refuse_objects(model: Any) -> str:
     return model
 
 
-def _check_strength(strength: tuple[float, float] | float) -> tuple[float, float] | float:
-    strength_range(strength)
+def _check_strength(strength: Strength) -> Strength:
+    if strength is not None:
+        strength_range(strength)
     return strength
 
 
 _ModelPath = Annotated[Any, BeforeValidator(_check_model)]
-_Strength = Annotated[tuple[float, float] | float, AfterValidator(_check_strength)]
+_Strength = Annotated[tuple[float, float] | float | None, AfterValidator(_check_strength)]
 
 
 class GMMSynthesize(_ModelTransform):
@@ -148,6 +154,8 @@ class GMMSynthesize(_ModelTransform):
     Args:
         model: Path of the model file, not a model object. The file is read at first use, once per
             process, and again when it has changed.
+        strength: How far to move from the templates of a model that has some, in [0, 1]: a range to draw
+            from, or one number; None takes what was measured for the model.
         p: Probability of applying the transform.
 
     Targets:
@@ -159,29 +167,40 @@ class GMMSynthesize(_ModelTransform):
     Raises:
         FileNotFoundError: At first use, if there is no such file.
         TypeError: ``model`` is neither a str nor a Path.
-        ValueError: At use: the model has no such class as ``label``, there is no label though the
-            model has several classes, or the image is not as described.
+        ValueError: ``strength`` is not as described; or, at use, is given to a model without templates,
+            the model has no such class as ``label``, there is no label though the model has several
+            classes, or the image is not as described.
 
     Example:
         >>> pipeline = A.Compose([GMMSynthesize("flowers.safetensors", p=0.25)])  # doctest: +SKIP
         >>> rose = pipeline(image=photo, label="rose")["image"]  # doctest: +SKIP
     """
 
+    _mode = "synthesize"
+
     class InitSchema(BaseTransformInitSchema):
         """What the transform may be made from."""
 
         model: _ModelPath
+        strength: _Strength
 
-    def __init__(self, model: str, p: float = 0.5) -> None:
+    def __init__(self, model: str, strength: Strength = None, p: float = 0.5) -> None:
         super().__init__(p=p)
         self.model = _refuse_objects(model)
+        self.strength = strength
 
     def apply(
-        self, img: NDArray[Any], sample_seed: int, class_number: int | None, **params: Any
+        self,
+        img: NDArray[Any],
+        sample_seed: int,
+        class_number: int | None,
+        strength: float,
+        **params: Any,
     ) -> NDArray[Any]:
         """Make the image that ``sample_seed`` and ``class_number`` stand for, in the layout of ``img``."""
         layout = ImageLayout.of(_as_stack(img), value_range=1.0)
-        images, _ = _cached_model(self.model).sample(1, label=class_number, seed=[sample_seed, _SYNTHESIZE])
+        model = _cached_model(self.model)
+        images, _ = model.sample(1, label=class_number, strength=strength, seed=[sample_seed, _SYNTHESIZE])
         return layout.from_grey(images)[0]
 
     def apply_to_images(self, images: NDArray[Any], **params: Any) -> NDArray[Any]:
@@ -212,7 +231,8 @@ class GMMVary(_ModelTransform):
     Args:
         model: Path of the model file, not a model object. The file is read at first use, once per
             process, and again when it has changed.
-        strength: How far to move, in [0, 1]: a range to draw from, or one number to use every time.
+        strength: How far to move, in [0, 1]: a range to draw from, or one number to use every time; None
+            takes what was measured for the model, 0.5 unless a study of usefulness found better.
             0 leaves the image as it is, 1 replaces it by a fresh draw of its component.
         p: Probability of applying the transform.
 
@@ -236,24 +256,18 @@ class GMMVary(_ModelTransform):
         2
     """
 
+    _mode = "vary"
+
     class InitSchema(BaseTransformInitSchema):
         """What the transform may be made from."""
 
         model: _ModelPath
         strength: _Strength
 
-    def __init__(
-        self, model: str, strength: tuple[float, float] | float = (0.3, 0.6), p: float = 0.5
-    ) -> None:
+    def __init__(self, model: str, strength: Strength = None, p: float = 0.5) -> None:
         super().__init__(p=p)
         self.model = _refuse_objects(model)
         self.strength = strength
-
-    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw what a replay needs, the strength among it."""
-        drawn = super().get_params_dependent_on_data(params, data)
-        low, high = strength_range(self.strength)
-        return {**drawn, "strength": min(self.py_random.uniform(low, high), high)}
 
     def apply(
         self,

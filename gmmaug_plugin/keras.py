@@ -21,10 +21,11 @@ from gmmaug_plugin.extras import require
 from gmmaug_plugin.layout import ImageLayout, guess_white
 from gmmaug_plugin.mixing import (
     MixMode,
+    Strength,
     check_mode,
     check_share,
     split_batch,
-    strength_range,
+    strengths_of,
     synthetic_beside,
 )
 from gmmaug_plugin.models import PCAMixture
@@ -38,7 +39,7 @@ except ModuleNotFoundError as error:
 
 __all__ = ["GMMSequence"]
 
-_BATCH, _ORDER = 0, 1
+_BATCH, _ORDER, _STRENGTH = 0, 1, 2
 """Last word of the seeds for a batch and for an epoch's order of images. Without it the order would
 share its random numbers with batch 0: seeds are padded with zeros."""
 
@@ -77,8 +78,9 @@ class GMMSequence(PyDataset):
             batches as they are.
         batch_size: Images in a full batch of arrays, real and synthetic together; 32 if None.
         mode: ``"synthesize"`` or ``"vary"``.
-        strength: How far to vary, in [0, 1]: one number, or a range (low, high) to draw from for every
-            image. See :meth:`gmmaug_plugin.models.PCAMixture.vary`.
+        strength: How far to vary, or to move from the templates of a model that has some, in [0, 1]: one
+            number, or a range (low, high) to draw from for every image; None takes what was measured for
+            the model. See :meth:`gmmaug_plugin.models.PCAMixture.vary`.
         shuffle: Whether arrays are used in a new order every epoch, and synthetic images stand anywhere in
             a batch; otherwise they come last. None means True. Images beside those of another
             dataset are always shuffled in.
@@ -114,7 +116,7 @@ class GMMSequence(PyDataset):
         ratio: float,
         batch_size: int | None = None,
         mode: MixMode = "synthesize",
-        strength: float | tuple[float, float] = 0.5,
+        strength: Strength = None,
         shuffle: bool | None = None,
         seed: int = 0,
         sample_weight: ArrayLike | None = None,
@@ -139,12 +141,13 @@ class GMMSequence(PyDataset):
             share = ratio if mode == "synthesize" else 0.0
             full_batch = split_batch(32 if batch_size is None else batch_size, share)
             self._source = _Arrays(first, full_batch[0], None if shuffle is False else self._seed)
+        loaded = as_model(model)
         self._mixer = _Mixer(
-            model=as_model(model),
+            model=loaded,
             mode=mode,
             ratio=ratio,
             full_batch=full_batch,
-            strength=strength_range(strength),
+            strength=strengths_of(loaded, mode, strength),
             shuffle=shuffle is not False,
             value_range=_white_of(first[0], value_range),
         )
@@ -261,7 +264,8 @@ class _Mixer:
         if self.mode == "vary":
             return self._vary(real, labels, seed)
         n_synthetic = self._n_synthetic(len(real[0]))
-        images, classes = self.model.sample(n_synthetic, seed=seed)
+        strength = np.random.default_rng([*seed, _STRENGTH]).uniform(*self.strength, n_synthetic)
+        images, classes = self.model.sample(n_synthetic, strength=strength, seed=seed)
         added = [layout.from_grey(images)]
         if labels is not None and classes is not None:
             added.append(labels.encode(classes))

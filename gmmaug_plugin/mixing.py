@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from gmmaug_plugin.checks import one_of, whole_number
+from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 MixMode = Literal["synthesize", "vary"]
 MIX_MODES: tuple[MixMode, ...] = get_args(MixMode)
@@ -47,6 +48,26 @@ def check_share(ratio: float, mode: MixMode) -> None:
     """Raise :class:`ValueError` unless ``ratio`` is in [0, 1); varying may also take every image, 1.0."""
     if not (mode == "vary" and ratio == 1.0):
         check_ratio(ratio)
+
+
+Strength = float | tuple[float, float] | None
+"""How far to move images: one number, a range (low, high) to draw from, or the model's own."""
+
+
+def strengths_of(model: PCAMixture, mode: MixMode, strength: Strength) -> tuple[float, float]:
+    """Return the least and the greatest strength for a mode; None takes the model's own.
+
+    Raises:
+        ValueError: As :func:`strength_range`; or a strength of synthesis is given to a model without
+            templates, which only knows fresh draws.
+    """
+    if strength is None:
+        own = model.strengths.variation if mode == "vary" else model.strengths.synthesis
+        return own, own
+    low, high = strength_range(strength)
+    if mode == "synthesize":
+        model.synthesis_strengths([low, high], 2)
+    return low, high
 
 
 def strength_range(strength: float | tuple[float, float]) -> tuple[float, float]:

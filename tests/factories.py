@@ -4,9 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
+from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.strengths import Strengths
 from gmmaug_plugin.models.symmetry import PART_NAMES, PIXELS_PER_VALUE, Symmetry, part_shape
+from gmmaug_plugin.models.templates import Templates
 
 
 def random_basis(symmetry: Symmetry, *, image_size: int = 16, rows: int = 3, seed: int = 0) -> Basis:
@@ -51,12 +54,29 @@ def random_model(
     components: tuple[int, ...] = (2, 3),
     ranks: bool = True,
     seed: int = 0,
+    templates: int = 0,
+    strengths: Strengths | None = None,
 ) -> PCAMixture:
     """A small model; its classes are called a, b, …, and one class is unlabelled."""
     basis = random_basis(symmetry, image_size=image_size, seed=seed)
     mixture = random_mixture(basis.n_dimensions, components=components, ranks=ranks, seed=seed)
-    names = tuple("abcdefgh"[: len(components)]) if len(components) > 1 else ()
-    return PCAMixture(basis, mixture, noise_variance=30.0, class_names=names, info={"note": "made for tests"})
+    return PCAMixture(
+        basis,
+        mixture,
+        noise_variance=30.0,
+        class_names=tuple("abcdefgh"[: len(components)]) if len(components) > 1 else (),
+        info={"note": "made for tests"},
+        strengths=strengths or Strengths(),
+        templates=random_templates(mixture, templates, seed=seed) if templates else None,
+    )
+
+
+def random_templates(mixture: Mixture, n: int, *, seed: int = 0) -> Templates:
+    """Templates of all components in turn, each a draw of its own."""
+    components = np.arange(n) % mixture.n_components
+    normal = np.random.default_rng(seed).standard_normal((n, mixture.noise_width))
+    codes = mixture.means[components] + mixture.deviations(NumpyEngine(), components, normal)
+    return Templates.of(codes, components)
 
 
 def component_covariance(mixture: Mixture, k: int) -> NDArray[np.float64]:

@@ -133,7 +133,12 @@ def test_pipelines_come_back_from_files(transform, path, photo, tmp_path, data_f
 def test_saved_pipelines_name_the_transforms_by_a_path_that_never_moves(path):
     saved = A.to_dict(A.Compose([GMMSynthesize(path), GMMVary(path, strength=0.5)]))
     assert saved["transform"]["transforms"] == [
-        {"__class_fullname__": "gmmaug_plugin.albumentations.GMMSynthesize", "p": 0.5, "model": path},
+        {
+            "__class_fullname__": "gmmaug_plugin.albumentations.GMMSynthesize",
+            "p": 0.5,
+            "model": path,
+            "strength": None,
+        },
         {
             "__class_fullname__": "gmmaug_plugin.albumentations.GMMVary",
             "p": 0.5,

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from gmmaug_plugin import load_model
 from gmmaug_plugin.artifact import ArtifactError, describe_artifact, save_model
+from gmmaug_plugin.models.strengths import Strengths
 from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
 from tests.factories import random_model
 
@@ -37,13 +38,19 @@ def write_parts(path: Path, document: object, tensors: dict[str, np.ndarray]) ->
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES)
 @pytest.mark.parametrize("components", [(3,), (2, 1, 3)])
-def test_a_loaded_model_is_the_saved_one(tmp_path: Path, symmetry: Symmetry, components: tuple) -> None:
-    model = random_model(symmetry, components=components)
+@pytest.mark.parametrize("templates", [0, 7])
+def test_a_loaded_model_is_the_saved_one(
+    tmp_path: Path, symmetry: Symmetry, components: tuple, templates: int
+) -> None:
+    model = random_model(
+        symmetry, components=components, templates=templates, strengths=Strengths(0.75, 0.25)
+    )
     path = tmp_path / "model.safetensors"
     size = save_model(model, path)
     loaded = load_model(str(path))
     assert size == path.stat().st_size
     assert (loaded.class_names, loaded.info) == (model.class_names, model.info)
+    assert loaded.strengths == model.strengths
     images = model.sample(20, seed=0)[0]
     np.testing.assert_array_equal(loaded.sample(20, seed=0)[0], images)
     np.testing.assert_array_equal(loaded.vary(images, seed=0), model.vary(images, seed=0))
@@ -56,7 +63,7 @@ def test_a_loaded_model_is_the_saved_one(tmp_path: Path, symmetry: Symmetry, com
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "newer gmmaug-plugin.*up to 1.*Received: format version 2"),
+        ({"format_version": 3}, "newer gmmaug-plugin.*up to 2.*Received: format version 3"),
         ({"format_version": "1"}, "must name format"),
         ({"format": "other"}, "must name format"),
         ({"kind": "gan"}, "kind of model must be one of"),
@@ -73,6 +80,10 @@ def test_a_loaded_model_is_the_saved_one(tmp_path: Path, symmetry: Symmetry, com
         ({"class_names": ["a", "b", "c"]}, "classes must be"),
         ({"class_names": None}, "class_names must be"),
         ({"info": []}, "info must be"),
+        ({"strengths": []}, "strengths must be those of"),
+        ({"strengths": {"speed": 1.0}}, "strengths must be those of"),
+        ({"strengths": {"variation": 1.5}}, r"variation must be in \[0, 1\]. Received: 1.5"),
+        ({"strengths": {"synthesis": True}}, r"synthesis must be in \[0, 1\]. Received: True"),
     ],
 )
 def test_a_changed_document_is_refused(artifact: Path, change: dict, message: str) -> None:
@@ -109,6 +120,35 @@ def test_changed_tensors_are_refused(artifact: Path, name: str, change, message:
     write_parts(artifact, document, {**tensors, name: change(tensors[name])})
     with pytest.raises(ArtifactError, match=message):
         load_model(artifact)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("template_codes", lambda a: a[:, 1:].copy(), "must be int8"),
+        ("template_codes", lambda a: a[:0], "must have 1 to"),
+        ("template_scales", lambda a: a * 0, "'template_scales' must be positive"),
+        ("template_components", lambda a: a + 3, "must be numbers of components, 0 to 4"),
+        ("template_components", lambda a: a * 0, "Every class must have a template"),
+        ("template_components", lambda a: None, r"missing \['template_components'\]"),
+    ],
+)
+def test_changed_templates_are_refused(tmp_path: Path, name: str, change, message: str) -> None:
+    path = tmp_path / "model.safetensors"
+    random_model(templates=7).save(path)
+    document, tensors = read_parts(path)
+    changed = {**tensors, name: change(tensors[name])}
+    write_parts(path, document, {key: value for key, value in changed.items() if value is not None})
+    with pytest.raises(ArtifactError, match=message):
+        load_model(path)
+
+
+def test_a_file_of_format_version_1_is_read(tmp_path: Path) -> None:
+    """It has neither strengths nor templates: fresh draws, and variation of 0.5."""
+    model = load_model(Path(__file__).parent / "fixtures" / "version-1.safetensors")
+    assert model.strengths == Strengths(synthesis=1.0, variation=0.5)
+    assert model.templates is None
+    np.testing.assert_array_equal(model.sample(8, seed=0)[0], random_model().sample(8, seed=0)[0])
 
 
 def test_plausible_changes_are_told_by_the_checksum(artifact: Path) -> None:

@@ -1,5 +1,7 @@
 """Synthesis in TensorFlow graphs against synthesis in numpy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +15,7 @@ from gmmaug_plugin.layout import ImageLayout
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.tensorflow.engine import TensorFlowEngine
 from gmmaug_plugin.tensorflow.pixels import ImageFormat
+from tests.factories import random_templates
 
 N = 24
 numpy_engine, tensorflow_engine = NumpyEngine(), TensorFlowEngine()
@@ -55,8 +58,12 @@ def graph_of(function, arguments):
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
-def test_the_same_noise_gives_the_images_of_numpy(model):
-    arguments = noise(model)
+@pytest.mark.parametrize("with_templates", [False, True])
+def test_the_same_noise_gives_the_images_of_numpy(model, with_templates):
+    if with_templates:
+        model = dataclasses.replace(model, templates=random_templates(model.mixture, 9))
+    rows, uniform, normal = noise(model)
+    arguments = (rows, np.linspace(0, 1, N), uniform, normal)
     graph = graph_of(lambda *a: model.synthesize(tensorflow_engine, *a), arguments)
     assert [shape.as_list() for shape in graph.output_shapes] == [[N, 16, 16], [N]]
     images, labels = graph(*map(tf.constant, arguments))

@@ -9,7 +9,8 @@ from gmmaug_plugin.artifact.container import ArtifactError, Reader, open_contain
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 FORMAT = "gmmaug"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 added strengths and templates; a file of version 1 is read as one without."""
 
 _CODECS: dict[str, ModuleType] = {PCAMixture.kind: pca}
 

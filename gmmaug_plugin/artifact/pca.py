@@ -9,10 +9,13 @@ from gmmaug_plugin.artifact.container import ArtifactError, Reader
 from gmmaug_plugin.models.basis import MAX_IMAGE_SIZE, Basis
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.strengths import Strengths
 from gmmaug_plugin.models.symmetry import PART_NAMES, SYMMETRIES, Symmetry, part_shape
+from gmmaug_plugin.models.templates import MAX_TEMPLATES, Templates
 
 _WEIGHT_SLACK = 1e-6
 _MIXTURE_TENSORS = {"weights", "means", "variances", "factors", "factor_offsets", "groups", "classes"}
+_TEMPLATE_TENSORS = {"template_codes", "template_scales", "template_components"}
 
 
 def encode(model: PCAMixture) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -23,6 +26,7 @@ def encode(model: PCAMixture) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "symmetry": model.basis.symmetry,
         "noise_variance": model.noise_variance,
         "class_names": list(model.class_names),
+        "strengths": model.strengths.as_json(),
         "info": dict(model.info),
     }
     tensors: dict[str, NDArray[Any]] = {
@@ -33,6 +37,10 @@ def encode(model: PCAMixture) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     for part, rows, scales in zip(parts, model.basis.rows, model.basis.scales, strict=True):
         tensors[f"basis.{part}"] = rows
         tensors[f"basis_scale.{part}"] = scales
+    if model.templates is not None:
+        tensors["template_codes"] = model.templates.codes
+        tensors["template_scales"] = model.templates.scales
+        tensors["template_components"] = model.templates.components
     return document, tensors
 
 
@@ -46,7 +54,8 @@ def decode(reader: Reader) -> PCAMixture:
     names = _MIXTURE_TENSORS | {"mean"}
     for part in PART_NAMES[symmetry]:
         names |= {f"basis.{part}", f"basis_scale.{part}"}
-    reader.check_names(names)
+    has_templates = not _TEMPLATE_TENSORS.isdisjoint(reader.shapes)
+    reader.check_names(names | _TEMPLATE_TENSORS if has_templates else names)
     basis = _read_basis(reader, symmetry, image_size)
     class_names = _read_class_names(reader.document)
     mixture = _read_mixture(reader, basis.n_dimensions)
@@ -57,8 +66,10 @@ def decode(reader: Reader) -> PCAMixture:
     info = reader.document.get("info")
     if not isinstance(info, dict):
         raise ArtifactError(f"info must be a JSON object. Received: {type(info).__name__}")
+    strengths = _read_strengths(reader.document)
+    templates = _read_templates(reader, mixture) if has_templates else None
     reader.check_digest()
-    return PCAMixture(basis, mixture, noise_variance, class_names, info)
+    return PCAMixture(basis, mixture, noise_variance, class_names, info, strengths, templates)
 
 
 def _read_geometry(document: dict[str, Any]) -> tuple[Symmetry, int]:
@@ -119,6 +130,39 @@ def _read_mixture(reader: Reader, n_dimensions: int) -> Mixture:
         groups=reader.tensor("groups", np.int32, (K,)),
         classes=reader.tensor("classes", np.int32, (K,)),
     )
+
+
+def _read_strengths(document: dict[str, Any]) -> Strengths:
+    """The strengths; format version 1 knew none."""
+    values = document.get("strengths", {})
+    if not isinstance(values, dict) or not set(values) <= {"synthesis", "variation"}:
+        raise ArtifactError(f"strengths must be those of synthesis and variation. Received: {values!r}")
+    try:
+        return Strengths(**values)
+    except ValueError as error:
+        raise ArtifactError(str(error)) from error
+
+
+def _read_templates(reader: Reader, mixture: Mixture) -> Templates:
+    T, q = _length(reader, "template_codes", most=MAX_TEMPLATES), mixture.means.shape[1]
+    templates = Templates(
+        reader.tensor("template_codes", np.int8, (T, q)),
+        reader.tensor("template_scales", np.float32, (q,)),
+        reader.tensor("template_components", np.int32, (T,)),
+    )
+    if not (templates.scales > 0).all():
+        raise ArtifactError(
+            f"Tensor 'template_scales' must be positive. Received: {templates.scales.min():g}"
+        )
+    components = templates.components
+    if components.min() < 0 or components.max() >= mixture.n_components:
+        raise ArtifactError(
+            f"Tensor 'template_components' must be numbers of components, 0 to {mixture.n_components - 1}. "
+            f"Received: {components.min()} to {components.max()}"
+        )
+    if len(np.unique(mixture.classes[components])) < mixture.n_classes:
+        raise ArtifactError("Every class must have a template. Received: a class without one")
+    return templates
 
 
 def _check_mixture(mixture: Mixture, n_classes: int) -> None:

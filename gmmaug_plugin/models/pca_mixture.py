@@ -16,6 +16,8 @@ from gmmaug_plugin.models.basis import Basis
 from gmmaug_plugin.models.engine import Array, Engine, NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.noise import NoiseStream, Seed
+from gmmaug_plugin.models.strengths import FRESH, Strengths, check_strengths
+from gmmaug_plugin.models.templates import Templates
 
 Label = int | str
 
@@ -39,6 +41,8 @@ class PCAMixture:
         noise_variance: Variance of a pixel outside the subspace, grey levels squared.
         class_names: Names in label order; empty for a model of unlabelled photos.
         info: How the model was fitted: plain JSON values only.
+        strengths: How strongly to synthesise and to vary by default.
+        templates: Codes of training photos that synthesis starts from; None draws from the mixture alone.
 
     Example:
         >>> from gmmaug_plugin import fit
@@ -55,6 +59,8 @@ class PCAMixture:
     noise_variance: float
     class_names: tuple[str, ...] = ()
     info: Mapping[str, Any] = field(default_factory=dict)
+    strengths: Strengths = field(default_factory=Strengths)
+    templates: Templates | None = None
 
     kind = "pca"
 
@@ -105,13 +111,23 @@ class PCAMixture:
         raise ValueError(f"No such class. {allowed}. Received: label={label!r}")
 
     def sample(
-        self, n: int, *, label: Label | None = None, seed: Seed = None, start: int = 0
+        self,
+        n: int,
+        *,
+        label: Label | None = None,
+        strength: ArrayLike | None = None,
+        seed: Seed = None,
+        start: int = 0,
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
         """Draw new images.
+
+        A model without templates draws from its mixture. One with templates draws a template and varies
+        it (see :meth:`vary`) by ``strength``.
 
         Args:
             n: Number of images.
             label: A class by name or number; None draws classes as often as the photos had them.
+            strength: In [0, 1], one number or one per image; None takes the model's own. Needs templates.
             seed: An int or a sequence of ints; None draws afresh at every call.
             start: Place in the seed's endless stream of images to begin at: ``sample(5, seed=0,
                 start=10)`` are the last five images of ``sample(15, seed=0)``.
@@ -121,10 +137,12 @@ class PCAMixture:
             for a model of unlabelled photos.
 
         Raises:
-            ValueError: ``n`` or ``start`` is negative, or there is no such class.
+            ValueError: ``n`` or ``start`` is negative, there is no such class, or a strength is given to
+                a model without templates.
         """
         whole_number("n", n, 0)
         whole_number("start", start, 0)
+        strengths = self.synthesis_strengths(strength, n)
         row = self.mixture.n_classes if label is None else self.label_of(label)
         stream = NoiseStream(seed)
         images = np.empty((n, self.image_size, self.image_size), np.uint8)
@@ -133,14 +151,16 @@ class PCAMixture:
             end = min(begin + _CHUNK, n)
             uniform, normal = stream.draw(start=start + begin, n=end - begin, width=self.noise_width)
             rows = np.full(end - begin, row, np.int32)
-            images[begin:end], labels[begin:end] = self.synthesize(_NUMPY, rows, uniform, normal)
+            images[begin:end], labels[begin:end] = self.synthesize(
+                _NUMPY, rows, strengths[begin:end], uniform, normal
+            )
         return images, labels if self.class_names else None
 
     def vary(
         self,
         images: ArrayLike,
         *,
-        strength: ArrayLike = 0.5,
+        strength: ArrayLike | None = None,
         label: Label | ArrayLike | None = None,
         seed: Seed = None,
         start: int = 0,
@@ -157,7 +177,7 @@ class PCAMixture:
             images: One image (h, w), (h, w, 1) or (h, w, 3), or a stack of them; uint8 or float.
                 Of colour images the brightness is varied. Images of another size than the model's
                 are varied at its size and changed by the enlarged difference.
-            strength: In [0, 1]; one number or one per image.
+            strength: In [0, 1]; one number or one per image; None takes the model's own.
             label: The images' class, by name or number, or one number per image: only its components
                 are considered. None considers all.
             seed: An int or a sequence of ints; None moves afresh at every call.
@@ -173,7 +193,7 @@ class PCAMixture:
         layout = ImageLayout.of(images, value_range=value_range)
         grey = layout.to_grey(images, self.image_size)
         n = len(grey)
-        strengths = _check_strengths(strength, n)
+        strengths = check_strengths(self.strengths.variation if strength is None else strength, n)
         rows = self.label_rows(label, n)
         stream = NoiseStream(seed)
         whole_number("start", start, 0)
@@ -212,21 +232,31 @@ class PCAMixture:
             scores[begin : begin + _CHUNK] = inside - 0.5 * residual / self.noise_variance + constant
         return scores
 
-    def synthesize(self, engine: Engine, rows: Array, uniform: Array, normal: Array) -> tuple[Array, Array]:
+    def synthesize(
+        self, engine: Engine, rows: Array, strength: Array, uniform: Array, normal: Array
+    ) -> tuple[Array, Array]:
         """Turn noise into images, in any engine.
 
         Args:
             engine: The array operations.
             rows: Int32 (n,): the class each image is drawn from; the number of classes for any.
+            strength: Float64 (n,), in [0, 1]: how far to move from a template; unused without templates.
             uniform: Uniform numbers in [0, 1), float64 (n,).
             normal: Standard normal numbers, float (n, noise_width).
 
         Returns:
             Uint8 images (n, image_size, image_size) and int32 labels (n,).
         """
-        components = engine.draw_categorical(engine.take(engine.constant(self._log_weights), rows), uniform)
-        means = engine.take(engine.constant(self.mixture.means.astype(np.float64)), components)
-        codes = means + self.mixture.deviations(engine, components, normal)
+        drawn = engine.draw_categorical(engine.take(engine.constant(self._source_log_weights), rows), uniform)
+        if self.templates is None:
+            components = drawn
+            codes = self._means(engine, components) + self.mixture.deviations(engine, components, normal)
+        else:
+            components = engine.take(engine.constant(self.templates.components), drawn)
+            means = self._means(engine, components)
+            away = self.templates.take(engine, drawn) - means
+            fresh = engine.sqrt(strength)[:, None] * self.mixture.deviations(engine, components, normal)
+            codes = means + engine.sqrt(1.0 - strength)[:, None] * away + fresh
         images = engine.to_uint8(self.basis.decode(engine, codes), engine.constant(self.basis.mean))
         return images, engine.take(engine.constant(self.mixture.classes), components)
 
@@ -251,7 +281,7 @@ class PCAMixture:
         log_joint = self.mixture.log_joint(engine, self.basis.encode(engine, centred))
         allowed = engine.take(engine.constant(self._class_masks), rows)
         components = engine.draw_categorical(log_joint + allowed, uniform)
-        means = engine.take(engine.constant(self.mixture.means.astype(np.float64)), components)
+        means = self._means(engine, components)
         keep = engine.sqrt(1.0 - strength)
         fresh = engine.sqrt(strength)
         deviations = self.mixture.deviations(engine, components, normal)
@@ -275,6 +305,37 @@ class PCAMixture:
             raise ValueError(f"label must be one class or one per image ({n}). Received: shape {rows.shape}")
         return rows
 
+    def synthesis_strengths(self, strength: ArrayLike | None, n: int) -> NDArray[np.float64]:
+        """Strengths as :meth:`synthesize` takes them, float64 (n,).
+
+        Args:
+            strength: In [0, 1], one number or one per image; None takes the model's own.
+            n: Number of images.
+
+        Raises:
+            ValueError: Not in [0, 1], or not 1 for a model without templates.
+        """
+        if self.templates is not None:
+            return check_strengths(self.strengths.synthesis if strength is None else strength, n)
+        strengths = check_strengths(FRESH if strength is None else strength, n)
+        if not (strengths == FRESH).all():
+            raise ValueError(
+                "A model without templates only knows fresh draws, strength 1: fit it with templates. "
+                f"Received: strength={strength!r}"
+            )
+        return strengths
+
+    def _means(self, engine: Engine, components: Array) -> Array:
+        return engine.take(engine.constant(self.mixture.means.astype(np.float64)), components)
+
+    @cached_property
+    def _source_log_weights(self) -> NDArray[np.float64]:
+        """Log weights (C + 1, ·) of what synthesis starts from: components, or templates."""
+        if self.templates is None:
+            return self._log_weights
+        class_weights = np.bincount(self.mixture.classes, self.mixture.weights).astype(np.float64)
+        return self.templates.log_weights(self.mixture.classes, class_weights)
+
     @cached_property
     def _log_weights(self) -> NDArray[np.float64]:
         return self.mixture.component_log_weights()
@@ -286,15 +347,3 @@ class PCAMixture:
 
 
 _NUMPY = NumpyEngine()
-
-
-def _check_strengths(strength: ArrayLike, n: int) -> NDArray[np.float64]:
-    try:
-        strengths = np.asarray(strength, np.float64)
-    except (TypeError, ValueError):
-        strengths = np.array(np.nan)
-    if strengths.shape not in ((), (n,)) or not ((strengths >= 0) & (strengths <= 1)).all():
-        raise ValueError(
-            f"strength must be in [0, 1], one number or one per image ({n}). Received: strength={strength!r}"
-        )
-    return np.broadcast_to(strengths, (n,))

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from gmmaug_plugin.artifact import as_model
 from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.mixing import Strength, strengths_of
 from gmmaug_plugin.models.noise import Seed
 from gmmaug_plugin.models.pca_mixture import Label, PCAMixture
 from gmmaug_plugin.tensorflow.drawing import Drawing
@@ -24,6 +25,7 @@ def gmm_dataset(
     *,
     like: Any = None,
     label: Label | None = None,
+    strength: Strength = None,
     seed: Seed = 0,
     rerandomize_each_iteration: bool = False,
 ) -> Any:
@@ -52,6 +54,8 @@ def gmm_dataset(
             Without labels only images are made. None makes single images (image_size, image_size, 1),
             uint8, with int32 labels if the model has classes.
         label: Make only this class, by name or number; None makes classes as often as the photos had them.
+        strength: Of a model with templates: how far to move from them, in [0, 1], or a range to draw from;
+            None takes what was measured for the model.
         seed: A non-negative int or several; None takes another at every call.
         rerandomize_each_iteration: Make fresh images at every iteration; the seed tells those of the first
             one, the second one and so on. To ``repeat`` the dataset, do so before ``prefetch``: a checkpoint
@@ -64,9 +68,9 @@ def gmm_dataset(
     Raises:
         ArtifactError: The file is no model.
         TypeError: ``like`` has another structure or dtype than described.
-        ValueError: ``n`` or ``label`` is not as described, or does not fill the batches of a ``like`` whose
-            batch size is static; ``like`` is empty, of unknown image size, ambiguous in its batching, has
-            values out of range, or labels that are not the model's classes.
+        ValueError: ``n``, ``label`` or ``strength`` is not as described, or ``n`` does not fill the batches
+            of a ``like`` whose batch size is static; ``like`` is empty, of unknown image size, ambiguous in
+            its batching, has values out of range, or labels that are not the model's classes.
 
     Example:
         >>> train = tf.keras.utils.image_dataset_from_directory("photos")  # doctest: +SKIP
@@ -75,7 +79,7 @@ def gmm_dataset(
     loaded = as_model(model)
     n = whole_number("n", n, 0)
     structure = Structure.plain(loaded) if like is None else Structure.of(like, loaded)
-    drawing = Drawing(loaded, PlacedNoise(seed), label)
+    drawing = Drawing(loaded, PlacedNoise(seed), strengths_of(loaded, "synthesize", strength), label)
     noise = drawing.noise
     places = noise.fresh_places if rerandomize_each_iteration else noise.places
     if structure.batch_size is None:

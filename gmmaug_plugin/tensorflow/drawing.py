@@ -17,11 +17,13 @@ class Drawing:
     Attributes:
         model: The model.
         noise: The noise.
+        strengths: Least and greatest strength, drawn from uniformly.
         label: The one class to draw, by name or number; None for any.
     """
 
     model: PCAMixture
     noise: PlacedNoise
+    strengths: tuple[float, float]
     label: Label | None = None
     _engine: TensorFlowEngine = field(default_factory=TensorFlowEngine, init=False)
 
@@ -37,16 +39,16 @@ class Drawing:
         rows = tf.fill([n], self.model.label_rows(self.label, 1)[0])
         uniform = self.noise.uniform("component", place, [n])
         normal = self.noise.normal("normal", place, [n, self.model.noise_width])
-        images, labels = self.model.synthesize(self._engine, rows, uniform, normal)
+        strength = self._draw_strengths(place, n)
+        images, labels = self.model.synthesize(self._engine, rows, strength, uniform, normal)
         return images, labels
 
-    def move(self, place: Place, grey: Any, strength: Any, numbers: Any = None) -> Any:
+    def move(self, place: Place, grey: Any, numbers: Any = None) -> Any:
         """Vary grey images within the components of their classes.
 
         Args:
             place: Where.
             grey: Float32 (n, image_size, image_size), 0..255.
-            strength: Float64 (n,).
             numbers: Int32 (n,); None considers all components.
 
         Returns:
@@ -56,4 +58,8 @@ class Drawing:
         rows = tf.fill([n], self.model.label_rows(None, 1)[0]) if numbers is None else numbers
         uniform = self.noise.uniform("component", place, [n])
         normal = self.noise.normal("normal", place, [n, self.model.noise_width])
-        return self.model.move(self._engine, grey, strength, rows, uniform, normal)
+        return self.model.move(self._engine, grey, self._draw_strengths(place, n), rows, uniform, normal)
+
+    def _draw_strengths(self, place: Place, n: Any) -> Any:
+        weakest, strongest = self.strengths
+        return weakest + (strongest - weakest) * self.noise.uniform("strength", place, [n])

@@ -21,7 +21,8 @@ class TensorFlowEngine:
         >>> uniform = tf.random.stateless_uniform((4,), (0, 0), tf.float64)
         >>> normal = tf.random.stateless_normal((4, model.noise_width), (0, 1))  # doctest: +SKIP
         >>> rows = tf.constant(model.label_rows(None, 4))  # doctest: +SKIP
-        >>> images, labels = model.synthesize(TensorFlowEngine(), rows, uniform, normal)  # doctest: +SKIP
+        >>> noise = (strength, uniform, normal)  # doctest: +SKIP
+        >>> images, labels = model.synthesize(TensorFlowEngine(), rows, *noise)  # doctest: +SKIP
     """
 
     def __init__(self) -> None:

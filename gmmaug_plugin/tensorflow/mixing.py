@@ -10,10 +10,11 @@ from gmmaug_plugin.artifact import as_model
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.mixing import (
     MixMode,
+    Strength,
     check_mode,
     check_share,
     split_batch,
-    strength_range,
+    strengths_of,
     synthetic_beside,
 )
 from gmmaug_plugin.models.noise import Seed
@@ -34,7 +35,7 @@ def mix(
     ratio: float,
     batch_size: int | None = None,
     mode: MixMode = "synthesize",
-    strength: float | tuple[float, float] = 0.5,
+    strength: Strength = None,
     seed: Seed = 0,
 ) -> Any:
     """Batch a dataset with synthetic images among the real ones, a fixed share of every batch.
@@ -66,8 +67,9 @@ def mix(
         ratio: Share of synthetic or varied images in a batch, in [0, 1); varying also takes 1.0.
         batch_size: Images in a batch, synthetic ones included; None takes the dataset's own.
         mode: "synthesize" or "vary".
-        strength: How far "vary" moves images, in [0, 1]: 0 not at all, 1 to a fresh draw of the
-            component; two numbers are a range drawn from uniformly for each image.
+        strength: How far "vary" moves images, and "synthesize" the templates of a model that has some, in
+            [0, 1]: 0 not at all, 1 to a fresh draw of the component; two numbers are a range drawn from
+            uniformly for each image. None takes what was measured for the model, ``model.strengths``.
         seed: A non-negative int or several; None takes another at every call.
 
     Returns:
@@ -85,13 +87,13 @@ def mix(
     """
     check_mode(mode)
     check_share(ratio, mode)
-    strengths = strength_range(strength)
     loaded = as_model(model)
+    strengths = strengths_of(loaded, mode, strength)
     structure = Structure.of(dataset, loaded, labels_needed=mode == "synthesize")
     size = _check_batch_size(structure.batch_size if batch_size is None else batch_size)
-    drawing = Drawing(loaded, PlacedNoise(seed))
+    drawing = Drawing(loaded, PlacedNoise(seed), strengths)
     if mode == "vary":
-        return _vary(dataset, structure, drawing, size, ratio, strengths)
+        return _vary(dataset, structure, drawing, size, ratio)
     return _synthesize(dataset, structure, drawing, size, ratio)
 
 
@@ -130,29 +132,20 @@ def _synthetic_batches(drawing: Drawing, size: int) -> Any:
     return parallel_map(drawing.noise.endless_fresh_places(), block).unbatch()
 
 
-def _vary(
-    dataset: Any,
-    structure: Structure,
-    drawing: Drawing,
-    size: int,
-    ratio: float,
-    strengths: tuple[float, float],
-) -> Any:
+def _vary(dataset: Any, structure: Structure, drawing: Drawing, size: int, ratio: float) -> Any:
     real = _rebatch(dataset, structure, size)
     if round(ratio * size) == 0:
         return real
-    weakest, strongest = strengths
 
     def vary(place: Place, element: Any) -> Any:
         parts = structure.take_apart(element)
         n = parts[0].shape[0] or _checked_size(parts[0], size)
         count = round(ratio * n) if isinstance(n, int) else _round(ratio, n)
         chosen = tf.argsort(drawing.noise.uniform("position", place, [n]))[:count]
-        strength = weakest + (strongest - weakest) * drawing.noise.uniform("strength", place, [count])
         images = tf.gather(parts[0], chosen)
         numbers = None if structure.labels is None else structure.labels.decode(tf.gather(parts[1], chosen))
         grey = structure.images.to_grey(images, drawing.model.image_size)
-        difference = drawing.move(place, grey, strength, numbers) - grey
+        difference = drawing.move(place, grey, numbers) - grey
         varied = structure.images.add_grey(images, difference)
         parts[0] = tf.tensor_scatter_nd_update(parts[0], chosen[:, None], varied)
         return structure.put_together(parts)

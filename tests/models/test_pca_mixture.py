@@ -109,7 +109,7 @@ def test_sampled_codes_have_the_components_law(symmetry: Symmetry) -> None:
     n = 20_000
     normal = np.random.default_rng(0).standard_normal((n, model.noise_width)).astype(np.float32)
     rows = np.ones(n, np.int32)
-    images, _ = model.synthesize(_Unclipped(), rows, np.zeros(n), normal)
+    images, _ = model.synthesize(_Unclipped(), rows, np.ones(n), np.zeros(n), normal)
     codes = model.basis.encode(ENGINE, images - model.basis.mean)
     covariance = component_covariance(model.mixture, 0)
     assert (np.abs(codes.mean(axis=0) - model.mixture.means[0]) < 5 * np.sqrt(np.diag(covariance) / n)).all()
@@ -178,7 +178,7 @@ def test_the_move_leaves_a_component_as_it_is() -> None:
     width = model.noise_width
     rows = np.ones(n, np.int32)
     images, _ = model.synthesize(
-        _Unclipped(), rows, np.zeros(n), rng.standard_normal((n, width)).astype(np.float32)
+        _Unclipped(), rows, np.ones(n), np.zeros(n), rng.standard_normal((n, width)).astype(np.float32)
     )
     for _ in range(3):
         noise = rng.standard_normal((n, width)).astype(np.float32)
@@ -235,7 +235,7 @@ def test_labels_that_are_no_class_are_refused(label: object) -> None:
         random_model().vary(np.zeros((2, 16, 16), np.uint8), label=labels)
 
 
-@pytest.mark.parametrize("strength", ["a", None, [[0.5], [0.5]]])
+@pytest.mark.parametrize("strength", ["a", np.nan, [[0.5], [0.5]]])
 def test_strengths_that_are_no_numbers_are_refused(strength: object) -> None:
     with pytest.raises(ValueError, match=r"strength must be in \[0, 1\].*Received"):
         random_model().vary(np.zeros((2, 16, 16), np.uint8), strength=strength)
