@@ -1,0 +1,50 @@
+"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect``."""
+
+from typing import Annotated
+
+import typer
+
+from gmmaug_plugin import __version__
+from gmmaug_plugin.cli.fit import fit_command
+from gmmaug_plugin.cli.inspect import inspect_command
+from gmmaug_plugin.cli.pictures import sample_command, vary_command
+from gmmaug_plugin.cli.running import run, say
+
+app = typer.Typer(
+    help="Training images out of Gaussian mixtures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+fit_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+fit_app.command()(fit_command)
+app.command("fit")(fit_command)
+app.command("sample")(sample_command)
+app.command("vary")(vary_command)
+app.command("inspect")(inspect_command)
+
+
+def main() -> None:
+    """Run ``gmmaug``."""
+    run(app)
+
+
+def main_fit() -> None:
+    """Run ``gmmaug-fit``."""
+    run(fit_app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _gmmaug(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Training images out of Gaussian mixtures."""

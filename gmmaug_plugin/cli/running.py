@@ -1,0 +1,62 @@
+"""Running a command: errors in a line, Ctrl-C without a traceback, results on standard output."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="Artifact written by gmmaug-fit.")]
+PhotosPath = Annotated[
+    Path, typer.Argument(metavar="PHOTOS", help="Folder (a sub-folder per class, or flat), .npy or .npz.")
+]
+SeedOption = Annotated[int | None, typer.Option(help="Seed; without one, every run is fresh.")]
+LabelOption = Annotated[str | None, typer.Option(help="Class, by name or number.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at a photo that cannot be used.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")]
+
+
+def run(command: Callable[[], Any]) -> None:
+    """Run a command; what a user can mend is told in a line, without a traceback."""
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        command()
+    except _Interrupted:
+        _fail("Interrupted; nothing was written.", INTERRUPTED)
+    except (ValueError, OSError, ImportError) as error:
+        _fail(f"Error: {error}", 1)
+
+
+def say(text: str) -> None:
+    """Write a line to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def tell(text: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def check_folder(output: Path) -> None:
+    """Raise :class:`ValueError` unless the folder that an output goes to is there."""
+    if not output.parent.is_dir():
+        raise ValueError(f"The output's folder must exist. Received: {output}")
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C: no KeyboardInterrupt, which typer would answer before we can."""
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Interrupted
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    tell(message)
+    raise SystemExit(status)
