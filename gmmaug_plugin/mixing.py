@@ -62,7 +62,7 @@ def strengths_of(model: PCAMixture, mode: MixMode, strength: Strength) -> tuple[
             templates, which only knows fresh draws.
     """
     if strength is None:
-        own = model.strengths.variation if mode == "vary" else model.strengths.synthesis
+        own = model.strengths.variation if mode == "vary" else float(model.synthesis_strengths(None, 1)[0])
         return own, own
     low, high = strength_range(strength)
     if mode == "synthesize":
