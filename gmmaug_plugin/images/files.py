@@ -1,5 +1,6 @@
 """Photo files: read them, each into a grayscale array, or tell why not."""
 
+import hashlib
 import os
 import stat
 import threading
@@ -79,38 +80,41 @@ def printable(text: str) -> str:
 
 def read_files(
     files: Sequence[PhotoFile],
-    read: Callable[[Path], NDArray[np.uint8]],
+    read: Callable[[Path], tuple[NDArray[np.uint8], str]],
     *,
     image_size: int,
     strict: bool,
     quiet: bool,
-) -> tuple[NDArray[np.uint8], list[str | None]]:
+) -> tuple[NDArray[np.uint8], list[str], list[str | None]]:
     """Read files side by side, showing progress.
 
     Args:
         files: What to read.
-        read: Turns a path into a photo, uint8 (image_size, image_size); raises PhotoError with a reason.
+        read: Turns a path into a photo, uint8 (image_size, image_size), and the digest of the file; raises
+            PhotoError with a reason.
         image_size: Height and width of a photo in pixels.
         strict: Stop at the first file that cannot be used.
         quiet: Show no progress bar.
 
     Returns:
-        uint8 (n_files, image_size, image_size), and per file why its row is void, or None where it is not.
+        uint8 (n_files, image_size, image_size); the digests, "" where the row is void; and per file why it is
+        void, or None where it is not.
 
     Raises:
         PhotoError: If a file cannot be used while ``strict``.
 
     Example:
-        >>> read_files([], decode_photo, image_size=8, strict=False, quiet=True)[1]
-        []
+        >>> read_files([], decode_file, image_size=8, strict=False, quiet=True)[1:]
+        ([], [])
     """
     images = np.empty((len(files), image_size, image_size), np.uint8)
+    digests = [""] * len(files)
     reasons: list[str | None] = []
     with muted_pillow(), progress_bar("Reading photos", len(files), quiet=quiet) as advance:
 
         def read_row(index: int) -> str | None:
             try:
-                images[index] = read(files[index].path)
+                images[index], digests[index] = read(files[index].path)
             except PhotoError as error:
                 return str(error)
             finally:
@@ -125,7 +129,7 @@ def read_files(
                 reasons.append(reason)
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C must not wait for files nobody has begun
-    return images, reasons
+    return images, digests, reasons
 
 
 def strict_error(photo: SkippedPhoto) -> PhotoError:
@@ -159,6 +163,22 @@ def decode_photo(path: Path, *, at_least: int | None = None) -> NDArray[np.uint8
         >>> decode_photo(Path("rose.jpg")).shape  # doctest: +SKIP
         (240, 320)
     """
+    return decode_file(path, at_least=at_least)[0]
+
+
+def decode_file(path: Path, *, at_least: int | None = None) -> tuple[NDArray[np.uint8], str]:
+    """Decode a file as :func:`decode_photo` does, and tell the digest of its content besides.
+
+    Args:
+        path: The file.
+        at_least: See :func:`decode_photo`.
+
+    Returns:
+        uint8 (height, width), and the SHA-256 of all bytes of the file, 64 hexadecimal digits.
+
+    Raises:
+        PhotoError: If the file is no usable photo; the message is the reason, a few words, safe to print.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -167,7 +187,10 @@ def decode_photo(path: Path, *, at_least: int | None = None) -> NDArray[np.uint8
         if status.st_size == 0:
             raise PhotoError("empty file")
         with muted_pillow(), path.open("rb") as stream, Image.open(stream, formats=_formats()) as image:
-            return _decode(image, at_least)
+            photo = _decode(image, at_least)
+        # Opened anew: decoders leave the first stream anywhere. Only what proved a photo is read in full.
+        with path.open("rb") as stream:
+            return photo, hashlib.file_digest(stream, "sha256").hexdigest()
     except PhotoError:
         raise
     except UnidentifiedImageError as error:

@@ -1,20 +1,21 @@
 """Photos in: folders, files and arrays become grayscale images, labels, class names, and what was skipped."""
 
+import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.images.files import (
     PhotoError,
     PhotoFile,
     SkippedPhoto,
-    decode_photo,
+    decode_file,
     printable,
     read_array_file,
     read_files,
@@ -41,6 +42,12 @@ class PhotoSet:
         class_names: Names in label order, each with at least one photo; empty for photos without classes.
         skipped: What was left out, and why.
         resize: How the photos were made square.
+        digests: What tells one photo from another, whatever set it is in: SHA-256, 64 hexadecimal digits, of
+            each file's content, or of shape and pixels where photos come as an array. Taken from the images
+            where none are given.
+
+    Raises:
+        ValueError: If digests are given, but not one per photo.
     """
 
     images: NDArray[np.uint8]
@@ -48,6 +55,64 @@ class PhotoSet:
     class_names: tuple[str, ...]
     skipped: tuple[SkippedPhoto, ...]
     resize: Resize = "stretch"
+    digests: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.digests:
+            object.__setattr__(self, "digests", digests_of(self.images))
+        if len(self.digests) != len(self.images):
+            raise ValueError(
+                f"digests must be one per photo, {len(self.images)}. Received: {len(self.digests)}"
+            )
+
+    def take(self, indices: ArrayLike) -> "PhotoSet":
+        """Some of the photos, in the order asked for.
+
+        Args:
+            indices: Positions, integers (m,); or a mask, bool (n,).
+
+        Returns:
+            Their images, labels and digests. The class names stay all there, even of classes without a
+            photo left; so does what was skipped.
+
+        Raises:
+            IndexError: If a position is out of range or a mask of the wrong length.
+            TypeError: If ``indices`` are neither integers nor bool.
+            ValueError: If ``indices`` have another number of axes than one.
+
+        Example:
+            >>> photos = load_photos(np.zeros((3, 4, 4), np.uint8), ["rose", "daisy", "rose"])
+            >>> photos.take([2, 1]).labels.tolist()
+            [1, 0]
+        """
+        chosen = np.asarray(indices)
+        if chosen.ndim != 1:
+            raise ValueError(f"indices must have one axis. Received: shape {chosen.shape}")
+        if chosen.size == 0:
+            chosen = chosen.astype(np.intp)
+        elif chosen.dtype.kind not in "iub":
+            raise TypeError(f"indices must be integers or bool. Received: dtype {chosen.dtype}")
+        positions = np.arange(len(self.images))[chosen]
+        return replace(
+            self,
+            images=self.images[positions],
+            labels=None if self.labels is None else self.labels[positions],
+            digests=tuple(self.digests[position] for position in positions),
+        )
+
+
+def digests_of(images: NDArray[np.uint8]) -> tuple[str, ...]:
+    """SHA-256 of every image's shape and pixels, 64 hexadecimal digits each.
+
+    Args:
+        images: uint8 (n, height, width).
+
+    Example:
+        >>> digests_of(np.zeros((1, 2, 2), np.uint8))[0][:8]
+        '660c5b93'
+    """
+    shape = f"{images.shape[1:]}".encode()
+    return tuple(hashlib.sha256(shape + image.tobytes()).hexdigest() for image in images)
 
 
 @dataclass(frozen=True)
@@ -150,7 +215,7 @@ def read_photo(
     check_resize(resize)
     size = None if image_size is None else whole_number("image_size", image_size, 1)
     try:
-        return _read(Path(path), size, resize)
+        return _read_file(Path(path), size, resize)[0]
     except PhotoError as error:
         raise PhotoError(f"The photo cannot be read: {error}. Received: {str(path)!r}") from error
 
@@ -189,9 +254,9 @@ def _from_files(
     if options.strict and passed_over:
         raise strict_error(passed_over[0])
     size = options.image_size or _FILE_IMAGE_SIZE
-    images, reasons = read_files(
+    images, digests, reasons = read_files(
         files,
-        lambda path: _read(path, size, options.resize),
+        lambda path: _read_file(path, size, options.resize),
         image_size=size,
         strict=options.strict,
         quiet=options.quiet,
@@ -202,19 +267,20 @@ def _from_files(
     _check_enough(len(kept), skipped, received, options)
     if len(kept) < len(files):
         images = images[kept]
+    kept_digests = tuple(digests[index] for index in kept)
     if not class_names:
-        return PhotoSet(images, None, (), skipped, options.resize)
+        return PhotoSet(images, None, (), skipped, options.resize, kept_digests)
     codes = np.array([files[index].label for index in kept], np.int32)
     empty = np.flatnonzero(np.bincount(codes, minlength=len(class_names)) == 0)
     if len(empty):
         names = ", ".join(printable(class_names[code]) for code in empty)
         raise PhotoError(f"No usable photo is left of: {names}. {_summary(skipped)}Received: {received!r}")
-    return PhotoSet(images, codes, class_names, skipped, options.resize)
+    return PhotoSet(images, codes, class_names, skipped, options.resize, kept_digests)
 
 
-def _read(path: Path, size: int | None, resize: Resize) -> NDArray[np.uint8]:
-    photo = decode_photo(path, at_least=size)
-    return photo if size is None else resize_images(photo[np.newaxis], size, resize=resize)[0]
+def _read_file(path: Path, size: int | None, resize: Resize) -> tuple[NDArray[np.uint8], str]:
+    photo, digest = decode_file(path, at_least=size)
+    return photo if size is None else resize_images(photo[np.newaxis], size, resize=resize)[0], digest
 
 
 def _check_enough(n_photos: int, skipped: Sequence[SkippedPhoto], received: str, options: _Options) -> None:

@@ -447,12 +447,12 @@ def test_an_interrupt_leaves_the_remaining_files_unread() -> None:
     files = [PhotoFile(Path(str(index)), str(index)) for index in range(1000)]
     started = []
 
-    def read(path: Path) -> np.ndarray:
+    def read(path: Path) -> tuple[np.ndarray, str]:
         started.append(path)
         if path.name == "0":
             raise KeyboardInterrupt
         time.sleep(0.01)
-        return np.zeros((2, 2), np.uint8)
+        return np.zeros((2, 2), np.uint8), ""
 
     with pytest.raises(KeyboardInterrupt):
         read_files(files, read, image_size=2, strict=False, quiet=True)
