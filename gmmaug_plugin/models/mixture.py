@@ -67,6 +67,37 @@ class Mixture:
         in_class = self.classes == np.arange(self.n_classes)[:, None]
         return np.concatenate([np.where(in_class, log_weights, -np.inf), log_weights[None]])
 
+    def merged(self) -> "Mixture":
+        """One Gaussian per class, of the class's own mean and covariance.
+
+        Sum_k w_k (S_k + (mu_k - mu)(mu_k - mu)^T) with the weights w_k of the class's components (law of
+        total covariance): it knows the spread of the photos, and no photo in particular.
+        """
+        shares = np.bincount(self.classes, self.weights)
+        means, variances, factors = [], [], []
+        for label, share in enumerate(shares):
+            members = np.flatnonzero((self.classes == label) & (self.weights > 0))
+            w = self.weights[members] / share
+            groups = self.groups[members]
+            mean = w @ self.means[members]
+            rows = [np.sqrt(w)[:, None] * (self.means[members] - mean)]
+            for weight, group in zip(w, groups, strict=True):
+                begin, end = self.factor_offsets[group : group + 2]
+                rows.append(np.sqrt(weight) * self.factors[begin:end])
+            means.append(mean)
+            variances.append(w @ self.variances[groups])
+            factors.append(np.concatenate(rows))
+        each = np.arange(len(shares), dtype=np.int32)
+        return Mixture(
+            weights=shares / shares.sum(),
+            means=np.stack(means).astype(np.float32),
+            variances=np.stack(variances).astype(np.float32),
+            factors=np.concatenate(factors).astype(np.float32),
+            factor_offsets=np.cumsum([0, *map(len, factors)]).astype(np.int32),
+            groups=each,
+            classes=each.copy(),
+        )
+
     def deviations(self, engine: Engine, components: Array, normal: Array) -> Array:
         """Draw from the components, without their means.
 
@@ -88,7 +119,7 @@ class Mixture:
             product = product + engine.factor_product(noise[:, q:], factors, self.factor_offsets, groups)
         return product
 
-    def log_joint(self, engine: Engine, codes: Array) -> Array:
+    def log_joint(self, engine: Engine, codes: Array, squares: Array | None = None) -> Array:
         """Log of weight times density of every component.
 
         With S the covariance, V its diagonal part and F its factors, the Woodbury identity gives
@@ -98,12 +129,14 @@ class Mixture:
         Args:
             engine: The array operations.
             codes: Float64 (n, q).
+            squares: ``codes * codes``, from callers that weigh the same codes again and again.
 
         Returns:
             Float64 (n, K), in nats per unit volume of code space.
         """
         form = self._quadratic_form
-        quadratic = engine.matmul(codes * codes, engine.constant(form.inverse_variances), transpose_b=True)
+        squares = codes * codes if squares is None else squares
+        quadratic = engine.matmul(squares, engine.constant(form.inverse_variances), transpose_b=True)
         if len(self.factors):
             u = engine.matmul(codes, engine.constant(form.whiteners), transpose_b=True)
             quadratic = quadratic - engine.segment_sum(u * u, self.factor_offsets)

@@ -1,0 +1,351 @@
+"""Copies: which images are training photos, turned, brightened or veiled, and how often real photos seem so.
+
+**The measure.** An image is a copy in a space if it is nearer to a training photo of its class, in any of
+the eight symmetries of the square, than the 1st percentile of the distances from held-back photos to their
+nearest training photo (of the same class, in any symmetry). Three spaces are told apart, see
+:mod:`gmmaug_plugin.evaluation.spaces`. An image of a rose that copies a photo of a tulip is no copy here: a
+model learns every class from its own photos. The idea of judging a sample's nearest training photo by the
+distances of real, unseen photos is that of C. Meehan, K. Chaudhuri, S. Dasgupta, *A Non-Parametric Test to
+Detect Data-Copying in Generative Models*, AISTATS 2020; percentile, spaces and symmetries are the
+project's own.
+
+**The same figure of real photos.** The 1st percentile of 86 distances lies between the two smallest of
+them, and may cut off 0.3% of all real photos or 5%, as luck has it. A model's rate means something beside
+the rate of real photos at the same threshold only. That is measured by leaving one out: a training photo
+takes the part of an image, the others stay training photos. Two halves against each other would count half
+as many photos, with half as many to be near to, and need a threshold of their own, with a luck of its own;
+here the luck is the same on both sides. Near-duplicates of a photo (:mod:`gmmaug_plugin.images.duplicates`)
+are left out with it, as they never lie on the other side of a split: a photo that was saved twice does not
+tell how much different photos resemble each other.
+
+**Few photos held back.** A class with fewer than :data:`MIN_HELD_BACK` of them takes its thresholds from
+the leave-one-out distances too. Its real rate is about 1% then, by construction; the comparison of
+:meth:`CopyRates.exceeds` holds all the same, since the count of images below an order statistic of as many
+real photos has the very law that Fisher's exact test assumes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import hypergeom
+
+from gmmaug_plugin.checks import one_of
+from gmmaug_plugin.evaluation.nearest import nearest_turned, turned
+from gmmaug_plugin.evaluation.spaces import SPACES, Space, check_images
+from gmmaug_plugin.images.duplicates import near_duplicates
+
+__all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
+
+PERCENTILE = 1.0
+"""Of the distances between real photos: what is nearer counts as a copy."""
+
+MIN_HELD_BACK = 50
+"""Fewest held-back photos of a class that give it a threshold."""
+
+MAX_REAL = 600
+"""Most training photos of a class that are compared with the others for the rate of real photos."""
+
+FALSE_ALARMS = 0.01
+"""How often :meth:`CopyRates.exceeds` may accuse images that copy no more than real photos, in total."""
+
+
+_LEAST_DISTANCE = 1e-4
+"""Exact copies are nearer than this in spite of rounding, so they count whatever the photos are."""
+
+
+class NoDifferentPhotosError(ValueError):
+    """No class has two photos that differ: there is nothing to tell copies by."""
+
+
+@dataclass(frozen=True)
+class CopyRates:
+    """How many images are copies, beside how many real photos seem to be.
+
+    Attributes:
+        rates: Space -> share of the images that are copies, 0..1.
+        real_rates: Space -> the same share of real photos against each other, classes weighted as they are
+            among the images.
+        n: Number of images.
+        n_real: Number of real photos counted, of the classes of the images.
+    """
+
+    rates: Mapping[Space, float]
+    real_rates: Mapping[Space, float]
+    n: int
+    n_real: int
+
+    def exceeds(self) -> tuple[Space, ...]:
+        """Spaces in which the images copy more than real photos do, by more than chance explains.
+
+        Fisher's exact test, one-sided, of the two counts (R. A. Fisher, *The Design of Experiments*, 1935,
+        chapter 2), at a third of :data:`FALSE_ALARMS` in each of the three spaces.
+        """
+        return tuple(space for space in SPACES if self.p_value(space) <= FALSE_ALARMS / len(SPACES))
+
+    def p_value(self, space: Space) -> float:
+        """Chance of so great a share of copies among the images, were they as likely as real photos to be."""
+        copies, real = round(self.rates[space] * self.n), round(self.real_rates[space] * self.n_real)
+        return float(hypergeom.sf(copies - 1, self.n + self.n_real, copies + real, self.n))
+
+    @property
+    def within(self) -> bool:
+        """Whether the share of copies is at most that of real photos in all three spaces."""
+        return all(self.rates[space] <= self.real_rates[space] for space in SPACES)
+
+    @property
+    def worst(self) -> Space:
+        """The space in which the images copy most beyond real photos."""
+        return max(SPACES, key=lambda space: (self.rates[space] - self.real_rates[space], self.rates[space]))
+
+    def describe(self) -> str:
+        """Tell the worst space in a phrase: "copies 0.4% (real photos against each other 2.4%)"."""
+        rate, real = 100 * self.rates[self.worst], 100 * self.real_rates[self.worst]
+        return f"copies {rate:.1f}% (real photos against each other {real:.1f}%)"
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain JSON values; rates are shares, 0..1."""
+        return {
+            "rates": dict(self.rates),
+            "real_rates": dict(self.real_rates),
+            "n": self.n,
+            "n_real": self.n_real,
+            "exceeds": list(self.exceeds()),
+            "within": self.within,
+            "worst": self.worst,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The nearest training photo of every image.
+
+    Attributes:
+        indices: int32 (n,), positions among the training photos.
+        symmetries: int8 (n,), 0..7, how each photo is turned to be nearest.
+        distances: float32 (n,), Euclidean, in the units of the space ("raw": grey levels);
+            0 for exact copies.
+        ratios: float32 (n,), distances over the threshold of the class: below 1 an image is a copy.
+        training: uint8 (m, image_size, image_size), the training photos.
+    """
+
+    indices: NDArray[np.int32]
+    symmetries: NDArray[np.int8]
+    distances: NDArray[np.float32]
+    ratios: NDArray[np.float32]
+    training: NDArray[np.uint8]
+
+    def photo(self, index: int) -> NDArray[np.uint8]:
+        """The training photo nearest to an image, turned as it matches, uint8 (image_size, image_size)."""
+        return np.ascontiguousarray(turned(self.training[self.indices[index]], int(self.symmetries[index])))
+
+
+@dataclass(frozen=True)
+class _Thresholds:
+    """Of one class: a distance per space, and how many of how many real photos lie below it."""
+
+    distances: Mapping[Space, float]
+    n_below: Mapping[Space, int]
+    n_real: int
+
+
+class CopyDetector:
+    """Tells copies of training photos from images that merely resemble them.
+
+    Nothing changes after construction, and any number of threads may use one detector.
+
+    Args:
+        training: uint8 (n, image_size, image_size), the photos that a model was fitted on.
+        labels: int (n,), their classes; None if they have none, which counts as one class, 0.
+        held_back: uint8 (m, image_size, image_size), photos that no model has seen. Near-duplicates of
+            training photos among them count as seen and are left out. None, or fewer than
+            :data:`MIN_HELD_BACK` of a class: thresholds come from the training photos.
+        held_back_labels: int (m,), their classes.
+        random_state: Seed; decides which training photos are compared with the others where a class has
+            more than :data:`MAX_REAL`.
+
+    Attributes:
+        real_rates: Space -> share of real photos, 0..1, told to be copies of other real photos.
+        n_real: Number of real photos counted for it.
+
+    Raises:
+        NoDifferentPhotosError: If no class has two different photos.
+        ValueError: If shapes, sizes or labels do not fit.
+        TypeError: If images are not uint8 or labels no integers.
+
+    Example:
+        >>> from gmmaug_plugin.datasets import make_flowers
+        >>> photos = make_flowers(60, image_size=32, n_classes=1, random_state=0)[0]
+        >>> detector = CopyDetector(photos[:40])
+        >>> detector.rates(photos[:40, :, ::-1]).rates["contrast"]
+        1.0
+    """
+
+    def __init__(
+        self,
+        training: NDArray[np.uint8],
+        labels: ArrayLike | None = None,
+        held_back: NDArray[np.uint8] | None = None,
+        held_back_labels: ArrayLike | None = None,
+        *,
+        random_state: int = 0,
+    ) -> None:
+        check_images("training", training)
+        codes = _classes("labels", labels, len(training))
+        if held_back is None:
+            held_back, held_back_labels = training[:0], None if labels is None else codes[:0]
+        _check_like("held_back", held_back, training)
+        held_back_codes = _classes("held_back_labels", held_back_labels, len(held_back))
+        if (labels is None) != (held_back_labels is None):
+            raise ValueError(
+                "labels and held_back_labels must be given both or neither. Received: "
+                f"{'no labels' if labels is None else 'no held_back_labels'}"
+            )
+        self._training = training
+        self._members = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
+        rng = np.random.default_rng(random_state)
+        found = {
+            code: _thresholds(training[rows], held_back[held_back_codes == code], rng)
+            for code, rows in self._members.items()
+        }
+        self._thresholds = _completed(found)
+        self.real_rates, self.n_real = self._real(
+            {code: len(rows) / len(training) for code, rows in self._members.items()}
+        )
+
+    def rates(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> CopyRates:
+        """Count copies among images.
+
+        Args:
+            images: uint8 (n, image_size, image_size), n at least 1.
+            labels: int (n,), their classes, among those of the training photos; None if these have none.
+
+        Returns:
+            The shares of copies in the three spaces, beside those of real photos of the same classes.
+
+        Raises:
+            ValueError: If there are no images, or shapes, sizes or labels do not fit.
+            TypeError: If images are not uint8 or labels no integers.
+        """
+        if len(images) == 0:
+            raise ValueError("A rate needs at least one image. Received: 0 images")
+        shares = {code: len(rows) / len(images) for code, rows in self._rows(images, labels).items()}
+        real_rates, n_real = self._real(shares)
+        rates = {
+            space: float((self.nearest(images, labels, space=space).ratios < 1).mean()) for space in SPACES
+        }
+        return CopyRates(rates, real_rates, len(images), n_real)
+
+    def nearest(
+        self, images: NDArray[np.uint8], labels: ArrayLike | None = None, *, space: Space = "contrast"
+    ) -> Nearest:
+        """Find every image's nearest training photo of its class, in any of the eight symmetries.
+
+        Args:
+            images: uint8 (n, image_size, image_size).
+            labels: int (n,), their classes, among those of the training photos; None if these have none.
+            space: Where distances are measured: "raw", "contrast" or "high_pass".
+
+        Returns:
+            The photos, how they are turned, and how near they are.
+
+        Raises:
+            ValueError: If shapes, sizes or labels do not fit, or the space is unknown.
+            TypeError: If images are not uint8 or labels no integers.
+        """
+        one_of("space", space, SPACES)
+        indices = np.zeros(len(images), np.int32)
+        symmetries = np.zeros(len(images), np.int8)
+        distances = np.zeros(len(images), np.float32)
+        ratios = np.zeros(len(images), np.float32)
+        for code, rows in self._rows(images, labels).items():
+            members = self._members[code]
+            own, symmetries[rows], distances[rows] = nearest_turned(
+                images[rows], self._training[members], space
+            )
+            indices[rows] = members[own]
+            ratios[rows] = distances[rows] / self._thresholds[code].distances[space]
+        return Nearest(indices, symmetries, distances, ratios, self._training)
+
+    def _rows(self, images: NDArray[np.uint8], labels: ArrayLike | None) -> dict[int, NDArray[np.intp]]:
+        _check_like("images", images, self._training)
+        if labels is None and len(self._members) > 1:
+            raise ValueError(
+                "Images need labels where training photos have several classes. Received: labels=None"
+            )
+        codes = _classes("labels", labels, len(images), default=next(iter(self._members)))
+        found = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
+        unknown = sorted(found.keys() - self._members.keys())
+        if unknown:
+            raise ValueError(
+                f"Labels of images must be among those of the training photos, {list(self._members)}. "
+                f"Received: {unknown}"
+            )
+        return found
+
+    def _real(self, shares: Mapping[int, float]) -> tuple[dict[Space, float], int]:
+        counted = {code: share for code, share in shares.items() if self._thresholds[code].n_real}
+        total = sum(counted.values())
+        rates = {
+            space: sum(
+                share * self._thresholds[code].n_below[space] / self._thresholds[code].n_real
+                for code, share in counted.items()
+            )
+            / max(total, 1e-12)
+            for space in SPACES
+        }
+        return rates, sum(self._thresholds[code].n_real for code in counted)
+
+
+def _thresholds(
+    training: NDArray[np.uint8], held_back: NDArray[np.uint8], rng: np.random.Generator
+) -> _Thresholds | None:
+    """Measure one class; None if it has no two different photos."""
+    both = near_duplicates(np.concatenate([training, held_back]))
+    groups = both[: len(training)]
+    if len(np.unique(groups)) == 1:
+        return None
+    held_back = held_back[~np.isin(both[len(training) :], groups)]
+    some = np.sort(rng.permutation(len(training))[:MAX_REAL])
+    distances, n_below = {}, {}
+    for space in SPACES:
+        real = nearest_turned(training[some], training, space, groups=(groups[some], groups))[2]
+        unseen = nearest_turned(held_back, training, space)[2] if len(held_back) >= MIN_HELD_BACK else real
+        distances[space] = max(float(np.percentile(unseen, PERCENTILE)), _LEAST_DISTANCE)
+        n_below[space] = int((real < distances[space]).sum())
+    return _Thresholds(distances, n_below, len(some))
+
+
+def _completed(found: Mapping[int, _Thresholds | None]) -> dict[int, _Thresholds]:
+    """Give classes without two different photos the least of the other classes' thresholds."""
+    known = [thresholds for thresholds in found.values() if thresholds is not None]
+    if not known:
+        raise NoDifferentPhotosError(
+            "Copies can be told where a class has at least two different training photos. "
+            f"Received: {len(found)} classes without"
+        )
+    least = {space: min(thresholds.distances[space] for thresholds in known) for space in SPACES}
+    other = _Thresholds(least, dict.fromkeys(SPACES, 0), 0)
+    return {code: other if thresholds is None else thresholds for code, thresholds in found.items()}
+
+
+def _check_like(name: str, images: NDArray[np.uint8], training: NDArray[np.uint8]) -> None:
+    check_images(name, images)
+    if images.shape[1:] != training.shape[1:]:
+        size, own = training.shape[1], images.shape[1]
+        raise ValueError(
+            f"{name} must have the size of the training photos, {size} x {size}. Received: {own} x {own}"
+        )
+
+
+def _classes(name: str, labels: ArrayLike | None, n: int, *, default: int = 0) -> NDArray[np.int64]:
+    if labels is None:
+        return np.full(n, default)
+    codes = np.asarray(labels)
+    if codes.dtype.kind not in "iu" and codes.size:
+        raise TypeError(f"{name} must be integers. Received: dtype {codes.dtype}")
+    if codes.shape != (n,):
+        raise ValueError(f"{name} must be one per image, {n}. Received: shape {codes.shape}")
+    return codes.astype(np.int64)

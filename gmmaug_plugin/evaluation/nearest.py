@@ -1,0 +1,199 @@
+"""The nearest photo, turned and mirrored as it likes: distances under the eight symmetries of a square.
+
+The inner products of an image with all eight copies of a photo need not cost eight matrix products: taken
+apart into its even and odd halves (:func:`gmmaug_plugin.models.symmetry.fold`), a turned photo is the same
+parts with other signs and in another order (J.-P. Serre, *Linear Representations of Finite Groups*, 1977,
+sections 2.6 and 2.7). Two products do the work of eight, exactly.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.evaluation.spaces import Space, to_space
+from gmmaug_plugin.models.engine import NumpyEngine
+from gmmaug_plugin.models.symmetry import fold
+
+N_SYMMETRIES = 8
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
+
+_ENGINE = NumpyEngine()
+_IMAGES_AT_ONCE = 1024
+_PHOTOS_AT_ONCE = 256
+_TURNED_AT_ONCE = 32
+
+
+def turned(images: NDArray[Pixel], symmetry: int) -> NDArray[Pixel]:
+    """Images under one of the eight symmetries of the square.
+
+    Args:
+        images: (..., image_size, image_size).
+        symmetry: 0..7: half of it (rounded down) in quarter turns to the left, of the image itself where it
+            is even and of its left-right mirror image where it is odd.
+
+    Returns:
+        The same shape, a view.
+
+    Example:
+        >>> turned(np.array([[1, 2], [3, 4]], np.uint8), 3).tolist()
+        [[1, 3], [2, 4]]
+    """
+    quarters, mirrored = divmod(symmetry, 2)
+    return np.rot90(images[..., ::-1] if mirrored else images, quarters, axes=(-2, -1))
+
+
+def nearest_turned(
+    images: NDArray[np.uint8],
+    photos: NDArray[np.uint8],
+    space: Space,
+    *,
+    groups: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.float32]]:
+    """Find every image's nearest photo, in any of the eight symmetries.
+
+    Memory stays below 200 MB at 128 x 128, whatever the number of photos.
+
+    Args:
+        images: uint8 (n, image_size, image_size).
+        photos: uint8 (m, image_size, image_size), m at least 1.
+        space: What distances are measured in, see :mod:`gmmaug_plugin.evaluation.spaces`.
+        groups: A number for every image (n,) and every photo (m,); an image is not compared with photos of
+            its own number. Every image must be left with one to compare with.
+
+    Returns:
+        int32 (n,), indices of photos; int8 (n,), how each is turned (see :func:`turned`); float32 (n,),
+        Euclidean distances, 0 for exact copies.
+
+    Example:
+        >>> photos = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+        >>> [found.tolist() for found in nearest_turned(photos[:, ::-1, ::-1], photos, "raw")]
+        [[0, 1], [4, 4], [0.0, 0.0]]
+    """
+    indices = np.empty(len(images), np.int32)
+    level = np.float32(photos.mean())
+    for begin in range(0, len(images), _IMAGES_AT_ONCE):
+        rows = slice(begin, begin + _IMAGES_AT_ONCE)
+        own = None if groups is None else (groups[0][rows], groups[1])
+        indices[rows] = _nearest_rows(images[rows], photos, space, level, own)
+    return indices, *_measured(images, photos, indices, space)
+
+
+def _nearest_rows(
+    images: NDArray[np.uint8],
+    photos: NDArray[np.uint8],
+    space: Space,
+    level: np.float32,
+    groups: tuple[NDArray[np.int32], NDArray[np.int32]] | None,
+) -> NDArray[np.int32]:
+    folded = _Folded.of(images, space, level)
+    best = np.full(len(images), np.inf, np.float32)
+    indices = np.zeros(len(images), np.int32)
+    for begin in range(0, len(photos), _PHOTOS_AT_ONCE):
+        columns = slice(begin, begin + _PHOTOS_AT_ONCE)
+        others = _Folded.of(photos[columns], space, level)
+        squares = others.squares - 2 * folded.greatest_products(others)
+        if groups is not None:
+            squares[groups[0][:, np.newaxis] == groups[1][columns]] = np.inf
+        nearest = squares.argmin(axis=1)
+        found = squares[np.arange(len(images)), nearest]
+        better = found < best
+        best[better], indices[better] = found[better], begin + nearest[better]
+    return indices
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """Points of a space, taken apart.
+
+    Attributes:
+        parts: float32 (n, 4, image_size²/4): even in both axes, odd in both, and the two mixed ones.
+        squares: float32 (n,), squared norms.
+    """
+
+    parts: NDArray[np.float32]
+    squares: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, images: NDArray[np.uint8], space: Space, level: np.float32) -> "_Folded":
+        """Fold images; ``level`` is what to take off the grey levels, so that products keep their digits."""
+        size = images.shape[1]
+        side = (size + 1) // 2
+        parts = np.empty((len(images), 4, side, side), np.float32)
+        for begin in range(0, len(images), _PHOTOS_AT_ONCE):
+            rows = slice(begin, begin + _PHOTOS_AT_ONCE)
+            points = to_space(images[rows], space).reshape(-1, size, size)
+            if space == "raw":
+                points -= level
+            np.concatenate(fold(_ENGINE, _even_sided(points), "d4"), axis=1, out=parts[rows])
+        flat = parts.reshape(len(images), 4, -1)
+        flat *= 2  # the parts of an image have a quarter of its squared norm
+        return cls(flat, np.einsum("ijk,ijk->i", flat, flat))
+
+    def greatest_products(self, others: "_Folded") -> NDArray[np.float32]:
+        """The greatest inner product over the eight symmetries, (n, m).
+
+        With both axes mirrored or neither, the even and the odd parts agree in sign, and so do the two mixed
+        ones; with one axis mirrored, they differ. A transposition on top exchanges the mixed parts.
+        """
+        side = round(self.parts.shape[2] ** 0.5)
+        even, odd, first, second = self.parts.transpose(1, 0, 2)
+        photo_even, photo_odd, photo_first, photo_second = others.parts.transpose(1, 0, 2)
+        straight = _greatest(
+            even @ photo_even.T, odd @ photo_odd.T, first @ photo_first.T, second @ photo_second.T
+        )
+        photo_even, photo_odd = (
+            part.reshape(-1, side, side).swapaxes(1, 2).reshape(part.shape)
+            for part in (photo_even, photo_odd)
+        )
+        transposed = _greatest(
+            even @ photo_even.T, odd @ photo_odd.T, first @ photo_second.T, second @ photo_first.T
+        )
+        np.maximum(straight, transposed, out=straight)
+        return straight
+
+
+def _greatest(
+    even: NDArray[np.float32],
+    odd: NDArray[np.float32],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    agree: NDArray[np.float32] = even + odd + np.abs(first + second)
+    differ = even - odd + np.abs(first - second)
+    np.maximum(agree, differ, out=agree)
+    return agree
+
+
+def _even_sided(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Halve the middle row and column of odd sizes into two: distances and symmetries stay as they are."""
+    for axis in (1, 2):
+        size = points.shape[axis]
+        if size % 2:
+            points = np.repeat(points, np.where(np.arange(size) == size // 2, 2, 1), axis=axis)
+            middle = [slice(None)] * 3
+            middle[axis] = slice(size // 2, size // 2 + 2)
+            points[tuple(middle)] *= np.float32(0.5**0.5)
+    return points
+
+
+def _measured(
+    images: NDArray[np.uint8], photos: NDArray[np.uint8], indices: NDArray[np.int32], space: Space
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """How the photos found are turned, and how far they are, from differences: products cancel badly."""
+    symmetries = np.empty(len(images), np.int8)
+    distances = np.empty(len(images), np.float32)
+    size = images.shape[1]
+    for begin in range(0, len(images), _TURNED_AT_ONCE):
+        rows = slice(begin, begin + _TURNED_AT_ONCE)
+        points = to_space(images[rows], space)
+        originals = to_space(photos[indices[rows]], space).reshape(-1, size, size)
+        squares = np.empty((N_SYMMETRIES, len(points)), np.float32)
+        for symmetry in range(N_SYMMETRIES):
+            difference = points - turned(originals, symmetry).reshape(points.shape)
+            squares[symmetry] = np.einsum("ij,ij->i", difference, difference)
+        symmetries[rows] = squares.argmin(axis=0)
+        distances[rows] = np.sqrt(squares.min(axis=0))
+    return symmetries, distances

@@ -1,0 +1,99 @@
+"""The strength of synthesis, by measurement."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.progress import progress_bar
+
+STEP = 0.05
+"""Strengths are found to this."""
+
+N_SAMPLES = 500
+
+
+@dataclass(frozen=True)
+class MeasuredStrength:
+    """A strength of synthesis and how it was found.
+
+    Attributes:
+        strength: The smallest that was found to copy no more than real photos resemble each other; 1 where
+            none does.
+        within: Whether it does not.
+        tried: Copy rates at every strength tried, ascending.
+    """
+
+    strength: float
+    within: bool
+    tried: tuple[tuple[float, CopyRates], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The measurement as plain JSON values."""
+        return {
+            "strength": self.strength,
+            "within": self.within,
+            "tried": [{"strength": strength, **rates.as_json()} for strength, rates in self.tried],
+        }
+
+
+def measure_synthesis_strength(
+    model: PCAMixture,
+    detector: CopyDetector,
+    *,
+    n_samples: int = N_SAMPLES,
+    random_state: int = 0,
+    quiet: bool = True,
+) -> MeasuredStrength:
+    """Find the smallest strength at which synthesis from templates is no copying.
+
+    That is one whose copy rate is at most the real-against-real rate in all three spaces. Copies grow rarer
+    with strength, so strengths in steps of 0.05 are searched by bisection; all are tried with the same
+    templates and noise.
+
+    Args:
+        model: A model with templates. One without only knows fresh draws: its strength is 1.
+        detector: Knows the photos the model was fitted on.
+        n_samples: Images to judge each strength by.
+        random_state: Seed of these images.
+        quiet: Show no progress.
+
+    Returns:
+        The strength, in [0, 1], and what was tried.
+
+    Example:
+        >>> measure_synthesis_strength(model, CopyDetector(photos, None, None)).strength  # doctest: +SKIP
+        0.7
+    """
+
+    def copying(strength: float) -> CopyRates:
+        images, labels = model.sample(n_samples, strength=strength, seed=random_state)
+        return detector.rates(images, labels)
+
+    ladder = [1.0] if model.templates is None else _ladder()
+    with progress_bar("Measuring strengths", int(np.ceil(np.log2(len(ladder) + 1))), quiet=quiet) as advance:
+        return _bisect(ladder, copying, advance)
+
+
+def _ladder() -> list[float]:
+    return [round(float(strength), 10) for strength in np.linspace(0.0, 1.0, round(1 / STEP) + 1)]
+
+
+def _bisect(
+    ladder: list[float], copying: Callable[[float], CopyRates], advance: Callable[[], None]
+) -> MeasuredStrength:
+    """The first of ``ladder`` that is within, given that all after it are."""
+    tried: dict[float, CopyRates] = {}
+    low, high = 0, len(ladder)
+    while low < high:
+        middle = (low + high) // 2
+        tried[ladder[middle]] = copying(ladder[middle])
+        low, high = (low, middle) if tried[ladder[middle]].within else (middle + 1, high)
+        advance()
+    found = ladder[min(low, len(ladder) - 1)]
+    if found not in tried:
+        tried[found] = copying(found)
+    return MeasuredStrength(found, tried[found].within, tuple(sorted(tried.items())))

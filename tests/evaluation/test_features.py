@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.evaluation.features import N_FEATURES, FeatureExtractor
+
+tensorflow = pytest.importorskip("tensorflow")
+
+Photos = tuple[np.ndarray, np.ndarray]
+
+
+def extractor(photos: Photos, **options: int) -> FeatureExtractor:
+    images, labels = photos
+    return FeatureExtractor(images[:90], labels[:90], images[90:], labels[90:], **{"n_steps": 30, **options})
+
+
+@pytest.fixture(scope="module")
+def photos() -> Photos:
+    """Mirror pairs of opposite kinds: bright discs and their negatives, with noise."""
+    rng = np.random.default_rng(0)
+    grid = np.hypot(*np.meshgrid(np.arange(32) - 15.5, np.arange(32) - 15.5))
+    labels = (np.arange(150) % 2).astype(np.int32)
+    discs = (
+        np.where(grid < rng.uniform(4, 12, (150, 1, 1)), 90.0, -90.0) * np.where(labels, 1, -1)[:, None, None]
+    )
+    return np.clip(128 + discs + rng.normal(0, 20, (150, 32, 32)), 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def seen(photos: Photos) -> FeatureExtractor:
+    return extractor(photos)
+
+
+def test_it_tells_unseen_photos_apart_and_says_how_well(photos: Photos, seen: FeatureExtractor) -> None:
+    assert seen.accuracy > 0.9
+    assert seen.chance == pytest.approx(0.5, abs=0.05)
+    assert seen.trusted
+    features = seen(photos[0][90:])
+    assert features.shape == (60, N_FEATURES)
+    assert np.isfinite(features).all()
+
+
+def test_an_image_has_the_same_features_in_any_company(photos: Photos, seen: FeatureExtractor) -> None:
+    images = photos[0][:40]
+    np.testing.assert_allclose(seen(images)[3], seen(images[3:4])[0], rtol=1e-4, atol=1e-5)
+
+
+def test_training_repeats_itself_and_leaves_global_seeds_alone(
+    photos: Photos, seen: FeatureExtractor
+) -> None:
+    tensorflow.random.set_seed(1)
+    expected = tensorflow.random.normal([2]).numpy()
+    tensorflow.random.set_seed(1)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    again = extractor(photos)
+    np.testing.assert_array_equal(tensorflow.random.normal([2]).numpy(), expected)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.testing.assert_allclose(again(photos[0]), seen(photos[0]), rtol=1e-3, atol=1e-4)
+
+
+def test_classes_without_any_difference_are_not_trusted(photos: Photos) -> None:
+    labels = np.random.default_rng(0).integers(0, 2, len(photos[1]))
+    assert not extractor((photos[0], labels), n_steps=5).trusted
+
+
+def test_one_class_is_refused() -> None:
+    images, labels, _ = make_flowers(6, image_size=16, n_classes=1)
+    with pytest.raises(ValueError, match=r"at least 2 classes. Received: labels \[0\]"):
+        FeatureExtractor(images, labels, images, labels)
