@@ -1,0 +1,182 @@
+"""The page in a real browser: it works, alone, for everybody, in both schemes and at both widths."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium in PATH")
+
+SCHEMES = ("light", "dark")
+LOOKS = [("whole", scheme, width) for scheme in SCHEMES for width in (360, 1200)]
+LOOKS += [
+    (name, scheme, width)
+    for name in ("hostile", "bare")
+    for scheme, width in (("light", 360), ("dark", 1200))
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        # Inside a container Chromium often runs as root, where it has no sandbox; the page is our own.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Opened:
+    """A page, and what it did besides being shown."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
+
+    def run(self, script: str) -> Any:
+        return self.page.evaluate(script)
+
+
+@pytest.fixture
+def look(browser: Any, pages: dict[str, Path]) -> Iterator[Any]:
+    contexts = []
+
+    def look(name: str, *, width: int = 1200, scheme: str = "light", **options: Any) -> Opened:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        opened = Opened(context.new_page())
+        opened.page.on("console", lambda message: opened.said.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+        opened.page.on("request", lambda request: opened.asked_for.append(request.url))
+        opened.page.goto(pages[name].as_uri())
+        return opened
+
+    yield look
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize(("name", "scheme", "width"), LOOKS)
+def test_it_is_accessible_whole_and_alone(look: Any, name: str, scheme: str, width: int) -> None:
+    opened = look(name, width=width, scheme=scheme)
+    pictures = opened.run("[...document.images].map(one => one.complete && one.naturalWidth > 0)")
+    assert len(pictures) > 50
+    assert all(pictures)
+    assert opened.run("document.documentElement.scrollWidth <= innerWidth")
+    # Everything that can be opened is looked at as well.
+    opened.run("document.querySelectorAll('details').forEach(one => one.open = true)")
+    opened.run((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+    found = opened.run("axe.run(document, {resultTypes: ['violations']})")
+    assert len(found["passes"]) > 20
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert opened.run("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.said == []
+    own = opened.asked_for.pop(0)
+    assert own.startswith("file://")
+    assert [url for url in opened.asked_for if not url.startswith("data:")] == []
+    assert opened.run("document.title").endswith(": report")
+
+
+def test_the_slider_works_by_keyboard(look: Any) -> None:
+    opened = look("whole")
+    slider = opened.page.get_by_role("slider", name="Strength of the variation")
+    slider.focus()
+
+    def seen() -> tuple[list[str], list[str]]:
+        shown = opened.run(
+            "[...document.querySelectorAll('[data-strip] img')].filter(one => one.checkVisibility())"
+            ".map(one => [one.alt, one.src])"
+        )
+        return [alt for alt, _ in shown], [src for _, src in shown]
+
+    names, before = seen()
+    assert len(names) == 12
+    assert names[0].endswith("as it is")
+    assert names[1].endswith("varied with strength 0.5")
+    opened.page.keyboard.press("ArrowRight")
+    names, after = seen()
+    assert names[1].endswith("varied with strength 0.6")
+    assert before[0::2] == after[0::2]
+    assert not set(before[1::2]) & set(after[1::2])
+    words = "Strength 0.6: 63% of what sets the photo apart is kept"
+    assert opened.page.locator("output").inner_text() == words
+    assert slider.get_attribute("aria-valuetext") == words
+    opened.page.keyboard.press("Home")
+    names, first = seen()
+    assert names[1].endswith("varied with strength 0")
+    assert first[0::2] == first[1::2]  # strength 0 is the photo itself
+    opened.page.keyboard.press("End")
+    assert slider.input_value() == "10"
+    assert opened.said == []
+
+
+def test_without_script_every_strength_is_seen(look: Any) -> None:
+    opened = look("whole", width=360, java_script_enabled=False)
+    strips = opened.page.locator("[data-strip] img")
+    assert strips.count() == 6 * 11
+    assert all(strips.nth(place).is_visible() for place in range(66))
+    assert not opened.page.get_by_role("slider").is_visible()
+
+
+def test_both_schemes_have_their_colours_in_charts_as_well(look: Any) -> None:
+    colours = {}
+    for scheme in SCHEMES:
+        opened = look("whole", scheme=scheme)
+        colours[scheme] = opened.run(
+            "(() => { const text = document.querySelector('svg.chart text');"
+            "const line = [...document.querySelectorAll('svg.chart path')]"
+            ".find(one => one.getAttribute('style')?.includes('--series-1'));"
+            "return [getComputedStyle(document.body).backgroundColor, getComputedStyle(text).fill,"
+            "getComputedStyle(line).stroke]; })()"
+        )
+    for light, dark in zip(colours["light"], colours["dark"], strict=True):
+        assert light != dark
+    for background, *inks in colours.values():
+        for ink in inks:
+            assert contrast(background, ink) > 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of WCAG 2.2, of two colours written as rgb(r, g, b)."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(part) / 255 for part in colour[4:-1].split(",")]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_keyboard_skips_to_the_report(look: Any) -> None:
+    opened = look("whole", width=360)
+    opened.page.keyboard.press("Tab")
+    link = opened.page.locator(":focus")
+    assert link.inner_text() == "Skip to the report"
+    assert link.bounding_box()["x"] >= 0
+    assert opened.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    opened.page.keyboard.press("Enter")
+    assert opened.run("document.activeElement.id") == "main"
+
+
+def test_hostile_names_run_nothing(look: Any) -> None:
+    opened = look("hostile")
+    assert opened.page.title().startswith("script><img src=x onerror=")
+    assert opened.run("document.scripts.length") == 1
+    # Were a script to slip in all the same, the page's own policy would not let it run.
+    opened.run(
+        "document.body.append(Object.assign(document.createElement('script'),"
+        "{textContent: 'document.title = \"owned\"'}))"
+    )
+    assert opened.page.title() != "owned"
+    assert any("Content Security Policy" in said for said in opened.said)
