@@ -10,11 +10,15 @@ import pytest
 import gmmaug_plugin
 
 PACKAGE = Path(gmmaug_plugin.__file__).parent
-FRAMEWORKS = ("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib")
+FRAMEWORKS = ("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib", "jinja2")
 
 MAY_IMPORT = {
     "models": {"models", "layout", "checks", "resizing", "artifact"},
-    "fitting": {"fitting", "models", "images", "progress", "checks", "resizing"},
+    "fitting": {"fitting", "models", "evaluation", "images", "progress", "checks", "resizing"},
+    "evaluation": {
+        *("evaluation", "models", "images", "progress", "checks", "resizing", "layout", "files", "extras"),
+        "tensorflow",
+    },
     "artifact": {"artifact", "models", "files"},
     "images": {"images", "progress", "checks", "resizing"},
     "tensorflow": {"tensorflow", "models", "artifact", "mixing", "layout", "extras", "checks", "resizing"},

@@ -1,4 +1,4 @@
-"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect``."""
+"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect | report``."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from gmmaug_plugin import __version__
 from gmmaug_plugin.cli.fit import fit_command
 from gmmaug_plugin.cli.inspect import inspect_command
 from gmmaug_plugin.cli.pictures import sample_command, vary_command
+from gmmaug_plugin.cli.report import report_command
 from gmmaug_plugin.cli.running import run, say
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command("fit")(fit_command)
 app.command("sample")(sample_command)
 app.command("vary")(vary_command)
 app.command("inspect")(inspect_command)
+app.command("report")(report_command)
 
 
 def main() -> None:

@@ -2,15 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from gmmaug_plugin.cli.report import check_report, write_trial_report
 from gmmaug_plugin.cli.running import PhotosPath, QuietOption, StrictOption, check_folder, say, tell
-from gmmaug_plugin.fitting.fitter import MIN_PHOTOS, fit_photo_set
+from gmmaug_plugin.fitting.fitter import MIN_PHOTOS, try_photo_set
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.images import PhotoSet, load_photos
-from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 
 def fit_command(
@@ -46,6 +47,24 @@ def fit_command(
         float, typer.Option(help="Stop when the mean log-likelihood rises by less (nats).")
     ] = 1e-3,
     n_init: Annotated[int, typer.Option(help="Number of starts; the likeliest is kept.")] = 1,
+    templates: Annotated[
+        int, typer.Option(help="Photos whose codes are kept in the file, for synthesis to start from.")
+    ] = 0,
+    strength: Annotated[
+        str, typer.Option(metavar="auto|0..1", help="How far synthesis moves from a template.")
+    ] = "auto",
+    holdout: Annotated[
+        float, typer.Option(help="Share of photos to choose and measure on, 0 to 0.5; told by content.")
+    ] = 0.15,
+    refit: Annotated[
+        bool, typer.Option("--refit/--no-refit", help="Fit again on all photos after measuring.")
+    ] = True,
+    allow_copies: Annotated[
+        bool, typer.Option("--allow-copies", help="Keep a model whose samples copy photos.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write a report there, index.html and report.json.")
+    ] = None,
     resize: Annotated[
         str, typer.Option(metavar="stretch|crop", help="Stretch photos to a square, or crop one out.")
     ] = "stretch",
@@ -56,6 +75,8 @@ def fit_command(
     """Learn a mixture model from photos and write it to one file."""
     began = time.perf_counter()
     _check_target(output)
+    if report is not None:
+        check_report(report)
     options = FitOptions(
         model=model,  # type: ignore[arg-type]
         recipe=recipe,  # type: ignore[arg-type]
@@ -68,6 +89,11 @@ def fit_command(
         max_iter=max_iter,
         tol=tol,
         n_init=n_init,
+        templates=templates,
+        strength=strength,
+        holdout=holdout,
+        refit=refit,
+        allow_copies=allow_copies,
         random_state=random_state,
     )
     photo_set = load_photos(
@@ -80,27 +106,42 @@ def fit_command(
     )
     for skipped in photo_set.skipped:
         tell(f"Skipped {skipped}")
-    fitted = fit_photo_set(photo_set, options, quiet=quiet)
-    fitted.save(output)
+    trial = try_photo_set(photo_set, options, features=None if report is not None else False, quiet=quiet)
+    trial.model.save(output)
+    if report is not None:
+        write_trial_report(report, trial, photo_set.skipped, output.name, random_state=random_state)
     if not quiet:
-        say(_summary(fitted, photo_set, output, time.perf_counter() - began))
+        say(_summary(trial, photo_set, output, time.perf_counter() - began))
+        if report is not None:
+            say(f"Wrote {report / 'index.html'}")
 
 
-def _summary(model: PCAMixture, photo_set: PhotoSet, output: Path, seconds: float) -> str:
-    info = model.info
-    chosen = []
-    for name, curve in info["criterion_curves"].items():
-        of_class = f"{name}: " if name else ""
-        count = info["n_components_per_class"][name]
-        tried = curve["n_components"]
-        how = f" by {curve['criterion'].upper()} of {tried[0]}..{tried[-1]}" if len(tried) > 1 else ""
-        chosen.append(f"{of_class}{count} component{'s' if count > 1 else ''}{how}")
+def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) -> str:
+    """What was chosen and why, what it is worth, and where it is."""
+    info = trial.model.info
     skipped = f" ({len(photo_set.skipped)} skipped)" if photo_set.skipped else ""
-    return (
-        f"{len(photo_set.images)} photos{skipped}, {model.basis.n_dimensions} dimensions; "
-        f"{'; '.join(chosen)}\n"
-        f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s"
-    )
+    held_back = f", {info['n_held_back']} held back to measure on" if info["n_held_back"] else ""
+    refitted = ", then fitted again on all" if trial.model is not trial.tried else ""
+    lines = [
+        f"{len(photo_set.images)} photos{skipped}{held_back}{refitted}; "
+        f"{trial.model.basis.n_dimensions} dimensions"
+    ]
+    for name, choice in info["choices"].items():
+        for refused in info["refused_candidates"].get(name, ()):
+            lines.append(f"{name}: " * bool(name) + f"{refused['n_components']} refused: {refused['reason']}")
+        lines.append(f"{name}: {choice}" if name else choice)
+    if trial.copying is not None:
+        lines[-1] += f"; {trial.copying.describe()}"
+    if info["synthesis_strength"]:
+        lines.append(_strength_line(info["synthesis_strength"]))
+    lines.append(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s")
+    return "\n".join(lines)
+
+
+def _strength_line(measured: dict[str, Any]) -> str:
+    if measured["within"]:
+        return f"Synthesis moves templates by strength {measured['strength']:g}: the least that is no copying"
+    return "Synthesis copies at every strength tried; it moves templates by 1"
 
 
 def _check_target(output: Path) -> None:

@@ -1,24 +1,22 @@
 """Expectation maximisation for Gaussian mixtures with a sound noise floor."""
 
-import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import logsumexp
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from gmmaug_plugin.checks import one_of
+from gmmaug_plugin.fitting.starts import Codes, Responsibilities, k_means_start
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 COVARIANCE_TYPES: tuple[CovarianceType, ...] = get_args(CovarianceType)
-
-Codes = NDArray[np.float64]
 
 _NUMPY = NumpyEngine()
 _NO_MEMBER = 1e-12
@@ -61,12 +59,24 @@ class Covariances:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A fitted mixture, its mean log-likelihood (nats per row) and how it was reached."""
+    """A fitted mixture and how it was reached.
+
+    Attributes:
+        mixture: The mixture, in float64.
+        log_densities: Of every row, (n,), nats.
+        n_iterations: Steps of expectation maximisation.
+        converged: Whether the likelihood had stopped rising.
+    """
 
     mixture: Mixture
-    log_likelihood: float
+    log_densities: NDArray[np.float64]
     n_iterations: int
     converged: bool
+
+    @cached_property
+    def log_likelihood(self) -> float:
+        """Mean over rows, nats."""
+        return float(self.log_densities.mean())
 
 
 def fit_mixture(
@@ -123,10 +133,34 @@ def fit_mixture(
         covariance_type, np.broadcast_to(np.asarray(floor, np.float64), X.shape[1:]), reg_covar
     )
     starts = (
-        _iterate(X, _start(X, n_components, random_state + start), covariances, max_iter, tol)
+        climb(
+            X, k_means_start(X, n_components, random_state + start), covariances, max_iter=max_iter, tol=tol
+        )
         for start in range(n_init)
     )
-    return max(starts, key=lambda estimate: estimate.log_likelihood)
+    return likeliest(starts)
+
+
+def climb(
+    X: Codes, start: Responsibilities, covariances: Covariances, *, max_iter: int, tol: float
+) -> Estimate:
+    """Maximise the likelihood from a start: responsibilities (n, K)."""
+    squares = X * X
+    mixture = _maximise(X, squares, start, covariances)
+    log_likelihood, converged, iterations = -np.inf, False, 0
+    while not converged and iterations < max_iter:
+        log_joint = mixture.log_joint(_NUMPY, X, squares)
+        log_density = logsumexp(log_joint, axis=1)
+        mixture = _maximise(X, squares, np.exp(log_joint - log_density[:, None]), covariances)
+        previous, log_likelihood = log_likelihood, float(log_density.mean())
+        converged = abs(log_likelihood - previous) < tol
+        iterations += 1
+    return Estimate(mixture, logsumexp(mixture.log_joint(_NUMPY, X, squares), axis=1), iterations, converged)
+
+
+def likeliest(estimates: Iterable[Estimate]) -> Estimate:
+    """The estimate of the greatest likelihood, the first of equals."""
+    return max(estimates, key=lambda estimate: estimate.log_likelihood)
 
 
 def n_parameters(n_components: int, n_dimensions: int, covariance_type: CovarianceType) -> int:
@@ -141,41 +175,16 @@ def n_parameters(n_components: int, n_dimensions: int, covariance_type: Covarian
     return of_covariances[covariance_type] + K * q + K - 1
 
 
-def _start(X: Codes, n_components: int, random_state: int) -> NDArray[np.float64]:
-    """Responsibilities (n, K), zero or one, by k-means."""
-    if n_components == 1:
-        return np.ones((len(X), 1))
-    with warnings.catch_warnings():
-        # Fewer different photos than components: the rest own nothing and weigh nothing.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = KMeans(n_components, n_init=1, random_state=random_state).fit(X).labels_
-    return np.asarray(np.eye(n_components)[labels])
-
-
-def _iterate(
-    X: Codes, responsibilities: NDArray[np.float64], covariances: Covariances, max_iter: int, tol: float
-) -> Estimate:
-    mixture = _maximise(X, responsibilities, covariances)
-    log_likelihood, converged, iterations = -np.inf, False, 0
-    while not converged and iterations < max_iter:
-        log_joint = mixture.log_joint(_NUMPY, X)
-        log_density = logsumexp(log_joint, axis=1)
-        mixture = _maximise(X, np.exp(log_joint - log_density[:, None]), covariances)
-        previous, log_likelihood = log_likelihood, float(log_density.mean())
-        converged = abs(log_likelihood - previous) < tol
-        iterations += 1
-    final = float(logsumexp(mixture.log_joint(_NUMPY, X), axis=1).mean())
-    return Estimate(mixture, final, iterations, converged)
-
-
-def _maximise(X: Codes, responsibilities: NDArray[np.float64], covariances: Covariances) -> Mixture:
-    """Return the likeliest mixture given responsibilities (n, K)."""
+def _maximise(
+    X: Codes, squares: Codes, responsibilities: NDArray[np.float64], covariances: Covariances
+) -> Mixture:
+    """Return the likeliest mixture given responsibilities (n, K); ``squares`` is X squared."""
     K, q = responsibilities.shape[1], X.shape[1]
     counts = responsibilities.sum(axis=0) + 10 * np.finfo(np.float64).eps
     means = responsibilities.T @ X / counts[:, None]
     weights, each = counts / counts.sum(), np.arange(K, dtype=np.int32)
     if covariances.type in ("diag", "spherical"):
-        spread = responsibilities.T @ (X * X) / counts[:, None] - means * means
+        spread = responsibilities.T @ squares / counts[:, None] - means * means
         variances = _axis_variances(np.maximum(spread, 0.0), covariances)
         return _mixture(weights, means, variances, [np.empty((0, q))] * K, each)
     if covariances.type == "tied":

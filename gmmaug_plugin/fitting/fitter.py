@@ -1,9 +1,6 @@
 """The front door of fitting."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +8,8 @@ from numpy.typing import NDArray
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType
 from gmmaug_plugin.fitting.options import Criterion, FitOptions, ModelKind, NComponents, Recipe
-from gmmaug_plugin.fitting.pca_fitter import describe_curves, fit_pca_mixture
-from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
-from gmmaug_plugin.fitting.selection import N_FOLDS, Fitted
+from gmmaug_plugin.fitting.selection import N_FOLDS
+from gmmaug_plugin.fitting.trial import Trial, labels_of, split_photos, try_fit
 from gmmaug_plugin.images import Labels, PhotoError, Photos, PhotoSet, Resize, load_photos
 from gmmaug_plugin.models.basis import MAX_IMAGE_SIZE
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -39,6 +35,11 @@ def fit(
     max_iter: int = 100,
     tol: float = 1e-3,
     n_init: int = 1,
+    templates: int = 0,
+    strength: float | str = "auto",
+    holdout: float = 0.15,
+    refit: bool = True,
+    allow_copies: bool = False,
     resize: Resize = "stretch",
     random_state: int = 0,
     strict: bool = False,
@@ -67,15 +68,25 @@ def fit(
         max_iter: Most steps of expectation maximisation.
         tol: Stop when the mean log-likelihood, in nats, rises by less.
         n_init: Number of starts, of which the likeliest is kept.
+        templates: Photos whose codes the model keeps, for synthesis to start from; they are encodings of
+            training photos. 0 keeps none: synthesis draws from the mixture alone.
+        strength: How far synthesis moves from a template: in [0, 1], or "auto" for the smallest that copies
+            no more than real photos resemble each other.
+        holdout: Share of the photos, in [0, 0.5], kept apart while the fit is chosen and measured. Which they
+            are follows from their content.
+        refit: Fit again on all photos, with what was chosen, after measuring.
+        allow_copies: Keep a model whose samples copy photos more than photos resemble each other.
         resize: "stretch" photos to a square, or "crop" the largest square.
         random_state: Seed of all random choices.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
 
     Returns:
-        The model. ``model.info`` holds options, criterion curves and what was learned, as JSON values.
+        The model. ``model.info`` holds options, criterion curves, measures and what was learned, as JSON
+        values.
 
     Raises:
+        CopiesError: Every number of components tried copies more than real photos resemble each other.
         PhotoError: Too few usable photos, or an unusable one while ``strict``.
         ValueError: An option has no allowed value, or the photos are all equal.
 
@@ -98,6 +109,11 @@ def fit(
         max_iter=max_iter,
         tol=tol,
         n_init=n_init,
+        templates=templates,
+        strength=strength,
+        holdout=holdout,
+        refit=refit,
+        allow_copies=allow_copies,
         random_state=random_state,
     )
     if isinstance(photos, PhotoSet):
@@ -122,13 +138,16 @@ def fit(
 
 def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, quiet: bool) -> PCAMixture:
     """Fit loaded photos; see :func:`fit`."""
-    images = photo_set.images
-    labels = np.zeros(len(images), np.int32) if photo_set.labels is None else photo_set.labels
-    _check_photos(images, labels, photo_set.class_names, options)
-    fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
-    fitted = fitter(images, labels, options, quiet=quiet)
-    info = _describe(fitted, photo_set, options)
-    return replace(fitted.model, class_names=photo_set.class_names, info=info)
+    return try_photo_set(photo_set, options, features=False, quiet=quiet).model
+
+
+def try_photo_set(
+    photo_set: PhotoSet, options: FitOptions, *, features: bool | None = None, quiet: bool = False
+) -> Trial:
+    """Fit loaded photos as :func:`fit` does; also tell how the fit was tried."""
+    training, held_back = split_photos(photo_set, options)
+    _check_photos(training.images, labels_of(training), training.class_names, options)
+    return try_fit(photo_set, training, held_back, options, features=features, quiet=quiet)
 
 
 def _check_photos(
@@ -156,24 +175,3 @@ def _check_photos(
             f"n_components is counted per class and must be at most the number of photos{name} to fit on "
             f"({most}). Received: n_components={options.as_json()['n_components']}"
         )
-
-
-def _describe(fitted: Fitted, photo_set: PhotoSet, options: FitOptions) -> dict[str, Any]:
-    """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
-    labels = photo_set.labels
-    names = photo_set.class_names or ("",)
-    counts = [len(photo_set.images)] if labels is None else np.bincount(labels).tolist()
-    return {
-        "options": {**options.as_json(), "resize": photo_set.resize},
-        "photos_per_class": dict(zip(names, counts, strict=True)),
-        "n_skipped": len(photo_set.skipped),
-        "criterion_curves": describe_curves(fitted.curves, photo_set.class_names),
-        "explained_variance_ratio": [float(f"{share:.4g}") for share in fitted.explained_variance_ratio],
-        "n_components_per_class": dict(
-            zip(names, np.bincount(fitted.model.mixture.classes).tolist(), strict=True)
-        ),
-        "versions": {
-            package: version(package)
-            for package in ("gmmaug-plugin", "numpy", "scipy", "scikit-learn", "pillow")
-        },
-    }

@@ -1,14 +1,16 @@
 """The fitter's options, checked."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any, Literal, get_args
 
 from gmmaug_plugin.checks import one_of, whole_number
 from gmmaug_plugin.fitting.expectation_maximisation import COVARIANCE_TYPES, CovarianceType
+from gmmaug_plugin.models.strengths import FRESH
 from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
+from gmmaug_plugin.models.templates import MAX_TEMPLATES
 
 Criterion = Literal["aic", "bic", "heldout"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
@@ -40,6 +42,11 @@ class FitOptions:
     max_iter: int = 100
     tol: float = 1e-3
     n_init: int = 1
+    templates: int = 0
+    strength: float | str = "auto"
+    holdout: float = 0.15
+    refit: bool = True
+    allow_copies: bool = False
     random_state: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +62,10 @@ class FitOptions:
         whole_number("max_iter", self.max_iter, 1)
         whole_number("n_init", self.n_init, 1)
         whole_number("random_state", self.random_state, 0, _GREATEST_SEED - self.n_init)
+        whole_number("templates", self.templates, 0, MAX_TEMPLATES)
+        object.__setattr__(self, "strength", _parse_strength(self.strength, self.templates))
+        if not isinstance(self.holdout, Real) or not 0.0 <= float(self.holdout) <= 0.5:
+            raise ValueError(f"holdout must be a share in [0, 0.5]. Received: holdout={self.holdout!r}")
         if not (isinstance(self.tol, Real) and 0 <= self.tol < math.inf):
             raise ValueError(f"tol must be a number of at least 0. Received: tol={self.tol!r}")
         if not isinstance(self.variance, Real) or not (
@@ -67,9 +78,31 @@ class FitOptions:
         # Checked here so that a typing error shows before photos are read, not minutes later.
         object.__setattr__(self, "n_components", parse_n_components(self.n_components))
 
+    def per_class(self, n_classes: int, n_components: Sequence[int] | None) -> list["FitOptions"]:
+        """The options of every class; ``n_components`` gives each a number of its own."""
+        if n_components is None:
+            return [self] * n_classes
+        return [replace(self, n_components=k) for k in n_components]
+
     def as_json(self) -> dict[str, Any]:
         """The options as plain JSON values."""
         return asdict(self)
+
+
+def _parse_strength(strength: float | str, n_templates: int) -> float | str:
+    """``"auto"``, or the number that a strength of synthesis is given as."""
+    try:
+        parsed = strength if strength == "auto" else float(strength)
+    except (TypeError, ValueError):
+        parsed = math.nan
+    if isinstance(parsed, float) and (not 0.0 <= parsed <= 1.0 or isinstance(strength, bool)):
+        raise ValueError(f'strength must be "auto" or in [0, 1]. Received: strength={strength!r}')
+    if not n_templates and parsed not in ("auto", FRESH):
+        raise ValueError(
+            "Without templates there are only fresh draws, strength 1: give templates a number as well. "
+            f"Received: strength={strength!r}, templates=0"
+        )
+    return parsed
 
 
 def parse_n_components(n_components: NComponents) -> int | str | tuple[int, ...]:

@@ -1,11 +1,13 @@
 """Principal components of images, closed under a symmetry."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from gmmaug_plugin.fitting.workers import Run, in_turn
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.symmetry import PART_COPIES, PIXELS_PER_VALUE, Symmetry, fold, unfold
@@ -87,7 +89,9 @@ class PrincipalComponents:
         return Basis(self.symmetry, round_to_step(self.mean), tuple(rows), tuple(scales))
 
 
-def fit_pca(images: NDArray[np.uint8], *, symmetry: Symmetry = "none") -> PrincipalComponents:
+def fit_pca(
+    images: NDArray[np.uint8], *, symmetry: Symmetry = "none", run: Run = in_turn
+) -> PrincipalComponents:
     """Find all principal components of photos (n, size, size) and their symmetric copies.
 
     The copies are never made: the covariance is block-diagonal over the folded parts (see
@@ -95,22 +99,18 @@ def fit_pca(images: NDArray[np.uint8], *, symmetry: Symmetry = "none") -> Princi
     pixels, its Gram matrix (M. Turk and A. Pentland, *J. Cognitive Neuroscience* 3, 1991, p. 74).
     Variances are those of scikit-learn's ``PCA``: sums over n - 1 photos.
 
+    Args:
+        images: The photos, uint8.
+        symmetry: The symmetry.
+        run: Solves the parts of the symmetry, which are problems apart.
+
     Raises:
         ValueError: All photos are equal.
     """
     mean = _symmetric_mean(images.mean(axis=0, dtype=np.float64), symmetry)
     parts = fold(_NUMPY, images.astype(np.float32) - mean.astype(np.float32), symmetry)
-    found_rows, found_variances, total = [], [], 0.0
-    for part in parts:
-        samples = _part_samples(part, symmetry)
-        copies = part.shape[1]
-        # Inner products of images, and their mean over the n - 1 degrees of freedom of the photos.
-        scale = PIXELS_PER_VALUE[symmetry] * len(images) / (len(samples) * (len(images) - 1))
-        rows, variances = _principal_rows(samples, scale)
-        total += copies * scale * float(np.einsum("nd,nd->", samples, samples, dtype=np.float64))
-        unit = np.sqrt(PIXELS_PER_VALUE[symmetry])
-        found_rows.append((rows / unit).reshape(-1, *part.shape[2:]).astype(np.float32))
-        found_variances.append(variances)
+    solved = run([partial(_solve_part, part, symmetry) for part in parts])
+    found_rows, found_variances, energies = zip(*solved, strict=True)
     greatest = max((float(variances.max(initial=0)) for variances in found_variances), default=0.0)
     if not greatest > BYTE_NOISE:
         raise ValueError("The photos do not differ from one another. Received: photos that are all equal")
@@ -120,12 +120,17 @@ def fit_pca(images: NDArray[np.uint8], *, symmetry: Symmetry = "none") -> Princi
         mean,
         tuple(rows[:n] for rows, n in zip(found_rows, counts, strict=True)),
         tuple(variances[:n] for variances, n in zip(found_variances, counts, strict=True)),
-        total,
+        sum(energies),
     )
 
 
 def residual_variance(
-    images: NDArray[np.uint8], *, n_dimensions: int, symmetry: Symmetry, random_state: int
+    images: NDArray[np.uint8],
+    *,
+    n_dimensions: int,
+    symmetry: Symmetry,
+    random_state: int,
+    run: Run = in_turn,
 ) -> float:
     """Cross-fitted variance of a pixel outside the subspace, grey levels squared.
 
@@ -134,19 +139,46 @@ def residual_variance(
     """
     order = np.random.default_rng(random_state).permutation(len(images))
     halves = order[: len(images) // 2], order[len(images) // 2 :]
-    residuals = []
-    for fitted, held_out in (halves, halves[::-1]):
-        components = fit_pca(images[fitted], symmetry=symmetry).keep(n_dimensions)
-        basis = components.basis(whiten=False)
-        energy, count = 0.0, 0
-        for begin in range(0, len(held_out), 512):
-            centred = images[held_out[begin : begin + 512]].astype(np.float32) - basis.mean
-            codes = basis.encode(_NUMPY, centred)
-            energy += float(np.einsum("nhw,nhw->", centred, centred, dtype=np.float64))
-            energy -= float(basis.squared_norm(codes).sum())
-            count += len(centred) * (basis.image_size**2 - basis.n_dimensions)
-        residuals.append(energy / max(count, 1))
+    residuals = run(
+        [
+            partial(_residual_variance, images, fitted, held_out, n_dimensions, symmetry)
+            for fitted, held_out in (halves, halves[::-1])
+        ]
+    )
     return max(float(np.mean(residuals)), BYTE_NOISE)
+
+
+def _residual_variance(
+    images: NDArray[np.uint8],
+    fitted: NDArray[np.intp],
+    held_out: NDArray[np.intp],
+    n_dimensions: int,
+    symmetry: Symmetry,
+) -> float:
+    """What the principal components of some photos leave of others, per pixel left over."""
+    basis = fit_pca(images[fitted], symmetry=symmetry).keep(n_dimensions).basis(whiten=False)
+    energy, count = 0.0, 0
+    for begin in range(0, len(held_out), 512):
+        centred = images[held_out[begin : begin + 512]].astype(np.float32) - basis.mean
+        codes = basis.encode(_NUMPY, centred)
+        energy += float(np.einsum("nhw,nhw->", centred, centred, dtype=np.float64))
+        energy -= float(basis.squared_norm(codes).sum())
+        count += len(centred) * (basis.image_size**2 - basis.n_dimensions)
+    return energy / max(count, 1)
+
+
+def _solve_part(
+    part: NDArray[np.float32], symmetry: Symmetry
+) -> tuple[NDArray[np.float32], NDArray[np.float64], float]:
+    """Principal rows of one folded part (n, copies, h', w'), their variances and the part's variance."""
+    n, copies, *shape = part.shape
+    samples = _part_samples(part, symmetry)
+    # Inner products of images, and their mean over the n - 1 degrees of freedom of the photos.
+    scale = PIXELS_PER_VALUE[symmetry] * n / (len(samples) * (n - 1))
+    rows, variances = _principal_rows(samples, scale)
+    energy = copies * scale * float(np.einsum("nd,nd->", samples, samples, dtype=np.float64))
+    unit = np.sqrt(PIXELS_PER_VALUE[symmetry])
+    return (rows / unit).reshape(-1, *shape).astype(np.float32), variances, energy
 
 
 def _symmetric_mean(mean: NDArray[np.float64], symmetry: Symmetry) -> NDArray[np.float64]:

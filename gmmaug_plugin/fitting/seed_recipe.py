@@ -4,15 +4,28 @@ PCA to 99% of the variance with whitening, then a full-covariance mixture whose 
 is the AIC's choice. See ``docs/model.md`` for what comes of it: copies and fog.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
+from gmmaug_plugin.fitting.expectation_maximisation import n_parameters
+from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.pca import BYTE_NOISE
-from gmmaug_plugin.fitting.pca_fitter import join_classes
-from gmmaug_plugin.fitting.selection import CriterionCurve, Fitted, candidates
+from gmmaug_plugin.fitting.search import first_candidates
+from gmmaug_plugin.fitting.selection import (
+    INFORMATION_CRITERIA,
+    CopiesError,
+    CriterionCurve,
+    Fitted,
+    Judge,
+    choose,
+    information_curves,
+)
+from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -26,40 +39,71 @@ _RELATIVE_RANK = 1e-5
 
 
 def fit_seed_recipe(
-    images: NDArray[np.uint8], labels: NDArray[np.int32], options: FitOptions, *, quiet: bool
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    options: FitOptions,
+    *,
+    quiet: bool,
+    n_components: Sequence[int] | None = None,
+    judge: Judge | None = None,
+    class_names: Sequence[str] = (),
 ) -> Fitted:
     """Fit as the notebook did: one PCA over all photos and, where there are classes, a mixture for each.
 
     Only ``n_components`` and ``random_state`` of the options are heeded; ``"auto"`` is the notebook's
-    range, cut at the number of photos.
+    range, cut at the number of photos. The AIC decides, as it did there; the BIC is told beside it.
+
+    Args:
+        images: Photos (n, size, size).
+        labels: Class of each, 0..C-1 without gaps.
+        options: The options.
+        quiet: Show no progress.
+        n_components: The number for each class, instead of what the options say of all.
+        judge: Asked of each class's best candidate. One that it refuses is not replaced by the next best:
+            only the best is kept while the others are tried, for 410 full covariances weigh 1.8 GB.
+        class_names: For errors.
+
+    Raises:
+        CopiesError: The judge refuses the best candidate of a class.
     """
     pca = PCA(0.99, whiten=True)
-    codes = pca.fit_transform(images.reshape(len(images), -1).astype(np.float64))
-    wanted = SEED_COMPONENTS if options.n_components == "auto" else options.n_components
+    with workers():
+        codes = pca.fit_transform(images.reshape(len(images), -1).astype(np.float64))
+    basis, noise_variance = _basis(pca, images.shape[1]), max(float(pca.noise_variance_), BYTE_NOISE)
     counts = np.bincount(labels)
-    tried = {label: candidates(wanted, int(n)) for label, n in enumerate(counts)}  # type: ignore[arg-type]
+    wanted = [one.n_components for one in options.per_class(len(counts), n_components)]
+    tried = [
+        first_candidates(SEED_COMPONENTS if k == "auto" else k, int(n))  # type: ignore[arg-type]
+        for k, n in zip(wanted, counts, strict=True)
+    ]
     mixtures, curves = [], {}
-    with progress_bar("Fitting", sum(map(len, tried.values())), quiet=quiet) as advance:
-        for label, ks in tried.items():
-            curves[label], best = _scan(codes[labels == label], ks, options.random_state, advance)
-            mixtures.append(_factored(best))
-    mixture = join_classes(mixtures, counts / counts.sum())
-    model = PCAMixture(_basis(pca, images.shape[1]), mixture, max(float(pca.noise_variance_), BYTE_NOISE))
+    with progress_bar("Fitting", sum(map(len, tried)), quiet=quiet) as advance:
+        for label, ks in enumerate(tried):
+            with workers():
+                curves[label], best = _scan(codes[labels == label], ks, options.random_state, advance)
+                mixtures.append(_factored(best))
+            alone = PCAMixture(basis, join_classes([mixtures[-1]], np.ones(1)), noise_variance)
+            chosen, refused = choose([best.n_components], lambda _: alone, label, judge)  # noqa: B023
+            if chosen is None:
+                raise CopiesError(label, refused, class_names=class_names, received=options.n_components)
+    model = PCAMixture(basis, join_classes(mixtures, counts / counts.sum()), noise_variance)
     return Fitted(model, curves, pca.explained_variance_ratio_)
 
 
 def _scan(
     codes: NDArray[np.float64], tried: tuple[int, ...], random_state: int, advance: Advance
-) -> tuple[CriterionCurve, GaussianMixture]:
-    """Fit every candidate; the curve and the winner. One at a time: 410 covariances weigh 1.8 GB."""
-    best, values = None, []
+) -> tuple[tuple[CriterionCurve, ...], GaussianMixture]:
+    """Fit every candidate; the curves and the winner of the AIC."""
+    best, lowest, log_densities = None, np.inf, {}
     for k in tried:
         estimator = GaussianMixture(k, covariance_type="full", random_state=random_state).fit(codes)
-        values.append(float(estimator.aic(codes)) / len(codes))
-        if values[-1] == min(values):
-            best = estimator
+        log_densities[k] = estimator.score_samples(codes)
+        value = n_parameters(k, codes.shape[1], "full") / len(codes) - log_densities[k].mean()
+        if value < lowest:
+            best, lowest = estimator, value
         advance()
-    return CriterionCurve("aic", tried, tuple(values)), best
+    curves = information_curves(log_densities, n_dimensions=codes.shape[1], covariance_type="full")
+    return tuple(curves[criterion] for criterion in INFORMATION_CRITERIA), best
 
 
 def _basis(pca: PCA, image_size: int) -> Basis:

@@ -1,7 +1,7 @@
-"""Choosing the number of components."""
+"""Choosing the number of components: criteria, their curves, and what may not be chosen."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,14 @@ from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType, n_par
 from gmmaug_plugin.fitting.options import Criterion
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
-PHOTOS_PER_COMPONENT = 20
-"""``auto`` never tries more components than one per this many photos: smaller ones are copies."""
-
 N_FOLDS = 5
+INFORMATION_CRITERIA: tuple[Criterion, ...] = ("aic", "bic")
+_TITLES: dict[Criterion, str] = {"aic": "AIC", "bic": "BIC", "heldout": "held-out likelihood"}
+_MOST_TOLD = 3
+"""Refused candidates that an error tells of; of hundreds nobody reads more."""
+
+Judge = Callable[[PCAMixture, int], str | None]
+"""Given a model of one class alone and the class's label, why it must be refused; None if it may be used."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,15 @@ class CriterionCurve:
     """A criterion over candidate numbers of components; the lowest value wins.
 
     Attributes:
-        criterion: "aic", "bic" or "heldout". Where there is nothing to choose, nothing is
-            cross-validated, and the one value is the AIC.
+        criterion: "aic", "bic" or "heldout".
         n_components: The candidates, ascending.
         values: Criterion per photo (nats, twice the negative log-likelihood plus penalty for aic
             and bic; negative log-likelihood for heldout).
-        standard_errors: Standard error of each value over folds; None for aic and bic.
+        standard_errors: Standard error of each value. For heldout over the folds. For aic and bic over
+            photos, a photo and its symmetric copies being one observation: how far the value would
+            move with other photos, the mixture being given; None with a single photo. A photo that is
+            hard for one candidate is hard for all, so differences between candidates are surer than
+            these errors.
     """
 
     criterion: Criterion
@@ -37,7 +44,25 @@ class CriterionCurve:
     @property
     def best(self) -> int:
         """The candidate of the lowest value, the smaller one of equals."""
-        return self.n_components[int(np.argmin(self.values))]
+        return self.ranked[0]
+
+    @property
+    def ranked(self) -> tuple[int, ...]:
+        """All candidates, the best first, the smaller one of equals before the greater."""
+        return tuple(k for _, k in sorted(zip(self.values, self.n_components, strict=True)))
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A candidate that the criterion would have chosen and the judge did not let pass.
+
+    Attributes:
+        n_components: The candidate.
+        reason: What the judge said.
+    """
+
+    n_components: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -46,28 +71,104 @@ class Fitted:
 
     Attributes:
         model: The model, without class names and info.
-        curves: Criterion curve of every class, by label.
+        curves: Criterion curves of every class, by label; the deciding criterion first. Where there is
+            nothing to choose, nothing is cross-validated, and AIC and BIC of the one candidate are left.
         explained_variance_ratio: Share of the photos' variance along every dimension of a code, (q,).
+        refused: By label, the candidates that were better by the criterion and refused, best first;
+            only of classes that have any.
     """
 
     model: PCAMixture
-    curves: dict[int, CriterionCurve]
+    curves: dict[int, tuple[CriterionCurve, ...]]
     explained_variance_ratio: NDArray[np.float64]
+    refused: dict[int, tuple[Refused, ...]] = field(default_factory=dict)
 
 
-def candidates(n_components: int | str | Sequence[int], n_photos: int) -> tuple[int, ...]:
-    """Numbers of components to try for a class of ``n_photos``.
+class CopiesError(ValueError):
+    """Every candidate of a class that was judged has been refused.
 
-    ``"auto"`` gives a geometric ladder up to one component per 20 photos; a given range is cut at
-    the number of photos.
+    Attributes:
+        label: The class.
+        refused: The candidates and why, best by the criterion first.
     """
-    if isinstance(n_components, int):
-        return (n_components,)
-    if n_components == "auto":
-        greatest = max(1, n_photos // PHOTOS_PER_COMPONENT)
-        ladder = np.unique(np.rint(np.geomspace(1, greatest, 8)).astype(int))
-        return tuple(int(k) for k in ladder)
-    return tuple(int(k) for k in n_components if int(k) <= n_photos)
+
+    def __init__(
+        self, label: int, refused: Sequence[Refused], *, class_names: Sequence[str], received: object
+    ) -> None:
+        told = "; ".join(
+            f"{components(one.n_components)}: {one.reason.rstrip('.')}" for one in refused[:_MOST_TOLD]
+        )
+        more = len(refused) - _MOST_TOLD
+        super().__init__(
+            f"The mixture{f' of class {class_names[label]!r}' if class_names else ''} is refused. {told}"
+            f"{f'; and {more} more' if more > 0 else ''}. "
+            "allow_copies=True (--allow-copies) keeps it all the same. "
+            f"Received: n_components={received!r}"
+        )
+        self.label = label
+        self.refused = tuple(refused)
+
+
+def choose(
+    ranked: Sequence[int], model_of: Callable[[int], PCAMixture], label: int, judge: Judge | None
+) -> tuple[int | None, tuple[Refused, ...]]:
+    """Take the best candidate that the judge lets pass.
+
+    Args:
+        ranked: Candidates, the best first.
+        model_of: A candidate's model of the class alone.
+        label: The class.
+        judge: Asked candidate by candidate until one may pass; None lets all pass.
+
+    Returns:
+        The candidate, None when all are refused, and those refused before it.
+    """
+    refused: list[Refused] = []
+    for n_components in ranked:
+        reason = judge(model_of(n_components), label) if judge else None
+        if reason is None:
+            return n_components, tuple(refused)
+        refused.append(Refused(n_components, reason))
+    return None, tuple(refused)
+
+
+def explain_choice(
+    curves: Sequence[CriterionCurve], *, refused: Sequence[Refused] = (), given: bool = True
+) -> str:
+    """Say in a line what was chosen and by what, and what the other criteria would have chosen.
+
+    Args:
+        curves: Of one class, the deciding criterion first.
+        refused: Its refused candidates: the choice is among the others.
+        given: Whether a single candidate was the user's; otherwise there were too few photos for two.
+
+    Example:
+        >>> heldout = CriterionCurve("heldout", (1, 10), (5.0, 4.0))
+        >>> aic, bic = CriterionCurve("aic", (1, 10), (5.0, 4.0)), CriterionCurve("bic", (1, 10), (4.0, 5.0))
+        >>> explain_choice((heldout, aic, bic))
+        '10 components by held-out likelihood (AIC agrees, BIC 1)'
+    """
+    out = {one.n_components for one in refused}
+    choices = {curve.criterion: next(k for k in curve.ranked if k not in out) for curve in curves}
+    decider, chosen = next(iter(choices.items()))
+    if len(curves[0].n_components) == 1:
+        return f"{components(chosen)} as given" if given else f"{components(chosen)}, the only number tried"
+    others = {_TITLES[one]: k for one, k in choices.items() if one != decider}
+    agreeing = [title for title, k in others.items() if k == chosen]
+    remarks = [f"{title} {k}" for title, k in others.items() if k != chosen]
+    if agreeing:
+        remarks.insert(0, f"{' and '.join(agreeing)} {'agree' if len(agreeing) > 1 else 'agrees'}")
+    text = f"{components(chosen)} by {_TITLES[decider]}"
+    if remarks:
+        text += f" ({', '.join(remarks)})"
+    if out:
+        text += f"; refused: {', '.join(str(one.n_components) for one in refused)}"
+    return text
+
+
+def components(n: int) -> str:
+    """A number of components in words."""
+    return f"{n} component{'' if n == 1 else 's'}"
 
 
 def information_criterion(
@@ -108,15 +209,46 @@ def folds(labels: NDArray[np.int32], *, random_state: int) -> NDArray[np.int32]:
     return assigned
 
 
-def heldout_curve(tried: Sequence[int], scores: Callable[[int, int], NDArray[np.float64]]) -> CriterionCurve:
+def information_curves(
+    log_likelihoods: Mapping[int, NDArray[np.float64]], *, n_dimensions: int, covariance_type: CovarianceType
+) -> dict[Criterion, CriterionCurve]:
+    """Curves of AIC and BIC from the same fits.
+
+    Args:
+        log_likelihoods: By candidate, that of every photo: the mean over its symmetric copies, (n,), nats.
+        n_dimensions: Length of a code, q.
+        covariance_type: For the number of parameters.
+    """
+    tried = tuple(sorted(log_likelihoods))
+    n_photos = len(log_likelihoods[tried[0]])
+    errors = None
+    if n_photos > 1:
+        errors = tuple(float(2.0 * log_likelihoods[k].std(ddof=1) / np.sqrt(n_photos)) for k in tried)
+    curves: dict[Criterion, CriterionCurve] = {}
+    for criterion in INFORMATION_CRITERIA:
+        values = tuple(
+            information_criterion(
+                float(log_likelihoods[k].mean()),
+                criterion=criterion,
+                n_components=k,
+                n_dimensions=n_dimensions,
+                n_photos=n_photos,
+                covariance_type=covariance_type,
+            )
+            for k in tried
+        )
+        curves[criterion] = CriterionCurve(criterion, tried, values, errors)
+    return curves
+
+
+def heldout_curve(fold_means: Mapping[int, NDArray[np.float64]]) -> CriterionCurve:
     """Cross-validated negative log-likelihood per photo.
 
     Args:
-        tried: Candidate numbers of components.
-        scores: From fold and candidate to the log-densities of that fold's photos, nats.
+        fold_means: By candidate, the mean log-density of every fold's photos under the mixture fitted
+            without them, (N_FOLDS,), nats.
     """
-    means = np.array([[-float(scores(fold, k).mean()) for k in tried] for fold in range(N_FOLDS)])
-    errors = means.std(axis=0, ddof=1) / np.sqrt(N_FOLDS)
-    return CriterionCurve(
-        "heldout", tuple(tried), tuple(map(float, means.mean(axis=0))), tuple(map(float, errors))
-    )
+    tried = tuple(sorted(fold_means))
+    values = tuple(-float(fold_means[k].mean()) for k in tried)
+    errors = tuple(float(fold_means[k].std(ddof=1) / np.sqrt(len(fold_means[k]))) for k in tried)
+    return CriterionCurve("heldout", tried, values, errors)

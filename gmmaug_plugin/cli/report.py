@@ -1,0 +1,132 @@
+"""``gmmaug report``, and the report that ``gmmaug-fit --report`` writes."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gmmaug_plugin.artifact import load_model
+from gmmaug_plugin.cli.running import ModelFile, PhotosPath, QuietOption, StrictOption, say, tell
+from gmmaug_plugin.evaluation.copies import CopyDetector
+from gmmaug_plugin.evaluation.measuring import measure_model
+from gmmaug_plugin.evaluation.report import gather, write_report
+from gmmaug_plugin.extras import require
+from gmmaug_plugin.fitting.fitter import MIN_PHOTOS
+from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.trial import Trial, split_photos
+from gmmaug_plugin.images import PhotoSet, SkippedPhoto, load_photos
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+
+
+def report_command(
+    model: ModelFile,
+    photos: PhotosPath,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where index.html and report.json go.")
+    ],
+    features: Annotated[
+        bool | None,
+        typer.Option(
+            "--features/--no-features",
+            help="Measure in a small network's features too; if TensorFlow and two classes are there.",
+        ),
+    ] = None,
+    random_state: Annotated[int, typer.Option(help="Seed of samples and measures.")] = 0,
+    strict: StrictOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Tell whether a model copies or blurs, on a page to read and as JSON."""
+    began = time.perf_counter()
+    check_report(output)
+    loaded = load_model(model)
+    photo_set = load_photos(
+        photos,
+        image_size=loaded.image_size,
+        resize=loaded.info.get("options", {}).get("resize", "stretch"),
+        strict=strict,
+        min_photos=MIN_PHOTOS,
+        quiet=quiet,
+    )
+    for skipped in photo_set.skipped:
+        tell(f"Skipped {skipped}")
+    training, held_back = _seen_and_unseen(loaded, photo_set)
+    detector = CopyDetector(
+        training.images,
+        training.labels,
+        None if held_back is None else held_back.images,
+        None if held_back is None else held_back.labels,
+        random_state=random_state,
+    )
+    measurements = measure_model(
+        loaded,
+        training,
+        held_back,
+        detector=detector,
+        features=features,
+        random_state=random_state,
+        quiet=quiet,
+    )
+    notes = list(measurements.notes)
+    if held_back is None:
+        notes.append(
+            "The model was fitted on all of these photos. What photos it had not seen told of it is in the "
+            "file: gmmaug inspect --json."
+        )
+    contents = gather(
+        loaded,
+        training,
+        held_back,
+        measurements.measures,
+        detector=detector,
+        skipped=photo_set.skipped,
+        notes=notes,
+        model_name=model.name,
+        random_state=random_state,
+    )
+    page = write_report(output, contents)
+    if not quiet:
+        say(f"Wrote {page} in {time.perf_counter() - began:.1f} s")
+
+
+def check_report(folder: Path) -> None:
+    """Refuse what would fail after minutes: a folder that cannot be, or libraries that are not there."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"The report's place must be a folder. Received: {folder}")
+    for module in ("matplotlib", "jinja2"):
+        require(module, extra="report")
+
+
+def write_trial_report(
+    folder: Path, trial: Trial, skipped: Sequence[SkippedPhoto], model_name: str, *, random_state: int
+) -> Path:
+    """Write the report of a fit, on the photos that were held back from it."""
+    contents = gather(
+        trial.tried,
+        trial.training,
+        trial.held_back,
+        trial.measurements.measures,
+        detector=trial.detector,
+        skipped=skipped,
+        notes=trial.measurements.notes,
+        model_name=model_name,
+        random_state=random_state,
+    )
+    return write_report(folder, contents)
+
+
+def _seen_and_unseen(model: PCAMixture, photo_set: PhotoSet) -> tuple[PhotoSet, PhotoSet | None]:
+    """The photos that a model was fitted on, and those it has not seen.
+
+    Which were held back follows from their content; but a model that was fitted again has seen them all.
+    """
+    if tuple(photo_set.class_names) != tuple(model.class_names):
+        raise ValueError(
+            f"The photos' classes must be the model's, {list(model.class_names)}. "
+            f"Received: {list(photo_set.class_names)}"
+        )
+    options = model.info.get("options", {})
+    if options.get("refit", True) or not options.get("holdout"):
+        return photo_set, None
+    return split_photos(photo_set, FitOptions(holdout=options["holdout"]))

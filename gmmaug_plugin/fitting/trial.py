@@ -1,0 +1,229 @@
+"""A fit that is tried on photos held back before it is handed over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
+from gmmaug_plugin.evaluation.copying import Copying, measure_copying
+from gmmaug_plugin.evaluation.measuring import Measurements, measure_model
+from gmmaug_plugin.evaluation.strength import MeasuredStrength, measure_synthesis_strength
+from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.pca_fitter import describe_curves, describe_refused, fit_pca_mixture
+from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
+from gmmaug_plugin.fitting.selection import Fitted, Judge, explain_choice
+from gmmaug_plugin.fitting.templates import choose_templates
+from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.images.holdout import split_holdout
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.strengths import FRESH, Strengths
+
+N_JUDGED = 500
+"""Samples that a candidate is judged by."""
+
+FEATURE_MEASURES = ("precision", "recall", "frechet_distance")
+"""Measures that need TensorFlow: a model's info must not depend on whether it is installed."""
+
+MIN_HELD_BACK = 4
+"""With fewer photos held back there is nothing to measure on: all are fitted, none is held back."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What was fitted and how it did on photos it had not seen.
+
+    Attributes:
+        model: The model to hand over: refitted on all photos, unless that was not wanted.
+        tried: The model that was measured: fitted without the photos held back.
+        training: The photos that ``tried`` was fitted on.
+        held_back: The others; None where none were held back.
+        detector: Tells copies of ``training``; None where no two photos of a class differ.
+        copying: How much ``tried`` copies; None without a detector.
+        measurements: Every measure of ``tried``.
+    """
+
+    model: PCAMixture
+    tried: PCAMixture
+    training: PhotoSet
+    held_back: PhotoSet | None
+    detector: CopyDetector | None
+    copying: Copying | None
+    measurements: Measurements
+
+
+def split_photos(photo_set: PhotoSet, options: FitOptions) -> tuple[PhotoSet, PhotoSet | None]:
+    """Split photos into those to fit on and those to measure on; None where these would be too few."""
+    training, held_back = split_holdout(photo_set, options.holdout)
+    if len(held_back.images) < MIN_HELD_BACK:
+        return photo_set, None
+    return training, held_back
+
+
+def try_fit(
+    photo_set: PhotoSet,
+    training: PhotoSet,
+    held_back: PhotoSet | None,
+    options: FitOptions,
+    *,
+    features: bool | None,
+    quiet: bool,
+) -> Trial:
+    """Fit, refuse what copies, measure, and fit again on all photos.
+
+    Args:
+        photo_set: All photos.
+        training: Those to fit on first.
+        held_back: The others; None if there are none.
+        options: The options.
+        features: Whether the measurements take in those in a network's features, see
+            :func:`~gmmaug_plugin.evaluation.measuring.measure_model`. The model's info never has them.
+        quiet: Show no progress.
+
+    Returns:
+        The model and all that is known of it.
+
+    Raises:
+        CopiesError: All candidates copy more than real photos resemble each other.
+    """
+    detector = _detector(training, held_back, options.random_state)
+    judge = None if options.allow_copies or detector is None else _judge(detector, options.random_state)
+    fitted = _fit(training, options, judge=judge, quiet=quiet)
+    tried = _equip(fitted.model, training, options, Strengths())
+    strength = _find_strength(tried, detector, options, quiet=quiet)
+    given = FRESH if options.strength == "auto" else float(options.strength)
+    tried = replace(tried, strengths=Strengths(given if strength is None else strength.strength))
+    copying = None
+    if detector is not None:
+        copying = measure_copying(tried, detector, random_state=options.random_state)
+    measurements = measure_model(
+        tried,
+        training,
+        held_back,
+        detector=detector,
+        features=features,
+        random_state=options.random_state,
+        quiet=quiet,
+    )
+    info = _describe(fitted, photo_set, held_back, options, strength, copying, measurements)
+    tried = replace(tried, info=info)
+    model = tried
+    if options.refit and held_back is not None:
+        chosen = np.bincount(tried.mixture.classes).tolist()
+        everything = _fit(photo_set, options, n_components=chosen, quiet=quiet)
+        model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info)
+    return Trial(model, tried, training, held_back, detector, copying, measurements)
+
+
+def _detector(training: PhotoSet, held_back: PhotoSet | None, random_state: int) -> CopyDetector | None:
+    try:
+        return CopyDetector(
+            training.images,
+            training.labels,
+            None if held_back is None else held_back.images,
+            None if held_back is None else held_back.labels,
+            random_state=random_state,
+        )
+    except NoDifferentPhotosError:
+        return None
+
+
+def _judge(detector: CopyDetector, random_state: int) -> Judge:
+    """Refuses a model of one class that copies more than real photos do, and than one Gaussian does."""
+
+    def judge(model: PCAMixture, label: int) -> str | None:
+        copying = measure_copying(model, detector, n_samples=N_JUDGED, label=label, random_state=random_state)
+        return copying.describe() if copying.singles_out() else None
+
+    return judge
+
+
+def _fit(
+    photo_set: PhotoSet,
+    options: FitOptions,
+    *,
+    judge: Judge | None = None,
+    n_components: Sequence[int] | None = None,
+    quiet: bool,
+) -> Fitted:
+    labels = labels_of(photo_set)
+    fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
+    return fitter(
+        photo_set.images,
+        labels,
+        options,
+        n_components=n_components,
+        judge=judge,
+        class_names=photo_set.class_names,
+        quiet=quiet,
+    )
+
+
+def _equip(model: PCAMixture, photo_set: PhotoSet, options: FitOptions, strengths: Strengths) -> PCAMixture:
+    """Give a model what goes with it: names, strengths, and templates where they are wanted."""
+    templates = None
+    if options.templates:
+        templates = choose_templates(
+            model,
+            photo_set.images,
+            labels_of(photo_set),
+            options.templates,
+            random_state=options.random_state,
+        )
+    return replace(model, class_names=photo_set.class_names, strengths=strengths, templates=templates)
+
+
+def _find_strength(
+    model: PCAMixture, detector: CopyDetector | None, options: FitOptions, *, quiet: bool
+) -> MeasuredStrength | None:
+    """Measure the strength of synthesis where there is one to choose."""
+    if model.templates is None or detector is None or options.strength != "auto":
+        return None
+    return measure_synthesis_strength(model, detector, random_state=options.random_state, quiet=quiet)
+
+
+def labels_of(photo_set: PhotoSet) -> NDArray[np.int32]:
+    """Labels of photos, all zero without classes."""
+    return np.zeros(len(photo_set.images), np.int32) if photo_set.labels is None else photo_set.labels
+
+
+def _describe(
+    fitted: Fitted,
+    photo_set: PhotoSet,
+    held_back: PhotoSet | None,
+    options: FitOptions,
+    strength: MeasuredStrength | None,
+    copying: Copying | None,
+    measurements: Measurements,
+) -> dict[str, Any]:
+    """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
+    names = photo_set.class_names or ("",)
+    chosen = np.bincount(fitted.model.mixture.classes).tolist()
+    return {
+        "options": {**options.as_json(), "resize": photo_set.resize},
+        "photos_per_class": dict(zip(names, np.bincount(labels_of(photo_set)).tolist(), strict=True)),
+        "n_skipped": len(photo_set.skipped),
+        "n_held_back": 0 if held_back is None else len(held_back.images),
+        "n_components_per_class": dict(zip(names, chosen, strict=True)),
+        "criterion_curves": describe_curves(fitted.curves, photo_set.class_names),
+        "refused_candidates": describe_refused(fitted.refused, photo_set.class_names),
+        "choices": {
+            name: explain_choice(
+                fitted.curves[label],
+                refused=fitted.refused.get(label, ()),
+                given=options.n_components != "auto",
+            )
+            for label, name in enumerate(names)
+        },
+        "explained_variance_ratio": [float(f"{share:.4g}") for share in fitted.explained_variance_ratio],
+        "synthesis_strength": None if strength is None else strength.as_json(),
+        "copying": None if copying is None else copying.as_json(),
+        "measures": [one.as_json() for one in measurements.measures if one.name not in FEATURE_MEASURES],
+        "versions": {
+            package: version(package)
+            for package in ("gmmaug-plugin", "numpy", "scipy", "scikit-learn", "pillow")
+        },
+    }
