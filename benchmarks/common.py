@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -16,6 +16,9 @@ from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.images import load_photos
 
 IMAGE_SIZE = 128
+
+AS_IT_IS: dict[str, Any] = {"holdout": 0.0, "allow_copies": True, "quiet": True}
+"""Options of a fit on all photos given, whatever it copies: what is measured here is measured here."""
 
 Task = TypeVar("Task")
 

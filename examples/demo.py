@@ -28,12 +28,13 @@ def main() -> None:
     write_drawn_flowers(held_back, n_samples=200, n_classes=5, random_state=1)
 
     artifact = out / "flowers.safetensors"
-    run("gmmaug-fit", photos, "-o", artifact, "--image-size", IMAGE_SIZE)
+    report = out / "report"
+    run("gmmaug-fit", photos, "-o", artifact, "--image-size", IMAGE_SIZE, "--report", report)
     run("gmmaug", "inspect", artifact)
     run("gmmaug", "sample", artifact, "-n", 32, "--seed", 0, "-o", out / "samples.png")
     write_variations(photos, artifact, out / "variations.png")
     train(photos, held_back, artifact)
-    print(f"\nThe artifact and the pictures are in {out}")
+    print(f"\nThe artifact, the pictures and the report, {report / 'index.html'}, are in {out}")
 
 
 def run(command: str, *arguments: object) -> None:

@@ -1,8 +1,11 @@
 """Small models and images that tests of several rooms share."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin import fit
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
@@ -77,6 +80,10 @@ def random_templates(mixture: Mixture, n: int, *, seed: int = 0) -> Templates:
     normal = np.random.default_rng(seed).standard_normal((n, mixture.noise_width))
     codes = mixture.means[components] + mixture.deviations(NumpyEngine(), components, normal)
     return Templates.of(codes, components)
+
+
+fit_all = partial(fit, holdout=0.0, allow_copies=True)
+"""A fit on all photos given, whatever it copies: for tests of what is done with a model."""
 
 
 def component_covariance(mixture: Mixture, k: int) -> NDArray[np.float64]:

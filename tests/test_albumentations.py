@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 A = pytest.importorskip("albumentations")
 
 from gmmaug_plugin import albumentations as subject  # noqa: E402
-from gmmaug_plugin import fit  # noqa: E402
 from gmmaug_plugin.albumentations import GMMSynthesize, GMMVary  # noqa: E402
 from gmmaug_plugin.datasets import make_flowers  # noqa: E402
 from gmmaug_plugin.models import PCAMixture  # noqa: E402
+from tests.factories import fit_all as fit  # noqa: E402
 
 SIZE = 32
 # Numerical libraries keep threads, and Python 3.12 and later warn of forking beside threads.

@@ -227,8 +227,8 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_nothing_of_the_machine_or_the_clock_is_in_the_file(tmp_path: Path) -> None:
-    from gmmaug_plugin import fit
     from gmmaug_plugin.datasets import make_flowers
+    from tests.factories import fit_all as fit
 
     fit(make_flowers(10, image_size=16)[0], quiet=True).save(tmp_path / "model.safetensors")
     text = json.dumps(read_parts(tmp_path / "model.safetensors")[0])

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "fitting": {"fitting", "models", "evaluation", "images", "progress", "checks", "resizing"},
     "evaluation": {
         *("evaluation", "models", "images", "progress", "checks", "resizing", "layout", "files", "extras"),
+        "mixing",
         "tensorflow",
     },
     "artifact": {"artifact", "models", "files"},

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
-from gmmaug_plugin import fit  # noqa: E402
 from gmmaug_plugin.artifact import ArtifactError  # noqa: E402
 from gmmaug_plugin.datasets import make_flowers  # noqa: E402
 from gmmaug_plugin.keras import GMMSequence  # noqa: E402
 from gmmaug_plugin.mixing import split_batch, synthetic_beside  # noqa: E402
 from gmmaug_plugin.models import PCAMixture  # noqa: E402
+from tests.factories import fit_all as fit  # noqa: E402
 
 SIZE = 32
 # Keras forks from a program with threads, of which Python 3.12 and later warn.

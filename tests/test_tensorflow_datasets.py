@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.tensorflow import gmm_dataset
+from tests.factories import fit_all as fit
 
 SIZE = 16
 FROM_SLICES = tf.data.Dataset.from_tensor_slices

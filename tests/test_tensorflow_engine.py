@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.layout import ImageLayout
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.tensorflow.engine import TensorFlowEngine
 from gmmaug_plugin.tensorflow.pixels import ImageFormat
+from tests.factories import fit_all as fit
 from tests.factories import random_templates
 
 N = 24

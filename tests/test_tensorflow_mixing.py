@@ -6,11 +6,11 @@ import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.mixing import split_batch, synthetic_beside
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.tensorflow import mix
+from tests.factories import fit_all as fit
 
 SIZE = 16
 FROM_SLICES = tf.data.Dataset.from_tensor_slices

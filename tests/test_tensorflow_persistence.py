@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
+from tests.factories import fit_all as fit
 
 SIZE = 16
 FAIL_ON_STATE = 2

@@ -130,8 +130,11 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
         for refused in info["refused_candidates"].get(name, ()):
             lines.append(f"{name}: " * bool(name) + f"{refused['n_components']} refused: {refused['reason']}")
         lines.append(f"{name}: {choice}" if name else choice)
-    if trial.copying is not None:
-        lines[-1] += f"; {trial.copying.describe()}"
+    if trial.measurements.copying is not None:
+        told = trial.measurements.copying.describe()
+        lines = (
+            [*lines[:-1], f"{lines[-1]}; {told}"] if len(info["choices"]) == 1 else [*lines, f"All: {told}"]
+        )
     if info["synthesis_strength"]:
         lines.append(_strength_line(info["synthesis_strength"]))
     lines.append(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from gmmaug_plugin.artifact import describe_artifact
 from gmmaug_plugin.cli.running import ModelFile, say
+from gmmaug_plugin.models.strengths import Strengths
 
 
 def inspect_command(
@@ -27,6 +28,18 @@ def inspect_command(
         console.print(table)
 
 
+def _strengths(document: dict[str, Any]) -> str:
+    strengths = Strengths(**document.get("strengths", {}))
+    return f"{strengths.synthesis:g}, {strengths.variation:g}"
+
+
+def _templates(tensors: dict[str, Any]) -> str:
+    if "template_codes" not in tensors:
+        return "none"
+    count = tensors["template_codes"]["shape"][0]
+    return f"{count}: the file holds encodings of {count} training photos, which can be made visible"
+
+
 def _inspection(description: dict[str, Any]) -> list[Table]:
     document, tensors = description["document"], description["tensors"]
     info = {name: part if isinstance(part, dict) else {} for name, part in document["info"].items()}
@@ -34,6 +47,8 @@ def _inspection(description: dict[str, Any]) -> list[Table]:
     about.add_row("kind", f"{document['kind']}, format version {document['format_version']}")
     about.add_row("image size", f"{document['image_size']} x {document['image_size']}, grey 0..255")
     about.add_row("symmetry", document["symmetry"])
+    about.add_row("strength of synthesis, variation", _strengths(document))
+    about.add_row("templates", _templates(tensors))
     about.add_row("noise outside the subspace", f"{document['noise_variance']:.1f} grey levels squared")
     for name, count in info.get("photos_per_class", {}).items():
         components = info.get("n_components_per_class", {}).get(name, "?")

@@ -28,7 +28,7 @@ def run(command: Callable[[], Any]) -> None:
     try:
         command()
     except _Interrupted:
-        _fail("Interrupted; nothing was written.", INTERRUPTED)
+        _fail("Interrupted; nothing is left half-written.", INTERRUPTED)
     except (ValueError, OSError, ImportError) as error:
         _fail(f"Error: {error}", 1)
 

@@ -1,9 +1,10 @@
 """Whether a model copies: its samples beside real photos, and beside one Gaussian through the photos."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates, Space
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -16,7 +17,7 @@ class Copying:
     Attributes:
         rates: Of its samples, beside those of real photos.
         one_gaussian: Of its samples, beside those of one Gaussian per class with the model's own mean and
-            covariance. None where the samples copy no more than real photos do.
+            covariance. None where the samples copy no more than real photos do, and for other models.
     """
 
     rates: CopyRates
@@ -30,7 +31,7 @@ class Copying:
         space: each is a blend of few photos. What does no more than that copies no photo.
         """
         if self.one_gaussian is None:
-            return ()
+            return self.rates.exceeds()
         beyond = self.one_gaussian.exceeds()
         return tuple(space for space in self.rates.exceeds() if space in beyond)
 
@@ -54,8 +55,17 @@ class Copying:
         }
 
 
+class Sampler(Protocol):
+    """What a model must know to be judged."""
+
+    def sample(
+        self, n: int, *, seed: int | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+        """Draw images, uint8 (n, image_size, image_size), and labels (n,), None without classes."""
+
+
 def measure_copying(
-    model: PCAMixture,
+    model: Sampler,
     detector: CopyDetector,
     *,
     n_samples: int = 500,
@@ -75,14 +85,14 @@ def measure_copying(
         The rates.
     """
 
-    def rates(one: PCAMixture, seed: int) -> CopyRates:
+    def rates(one: Sampler, seed: int) -> CopyRates:
         images, labels = one.sample(n_samples, seed=seed)
         if label is not None:
             labels = np.full(n_samples, label, np.int32)
         return detector.rates(images, labels)
 
     found = rates(model, random_state)
-    if not found.exceeds():
+    if not found.exceeds() or not isinstance(model, PCAMixture):
         return Copying(found, None)
     single = rates(replace(model, mixture=model.mixture.merged(), templates=None), random_state + 1)
     return Copying(found, CopyRates(found.rates, single.rates, found.n, single.n))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.evaluation.bins import measure_bins
-from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector
+from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, Space
+from gmmaug_plugin.evaluation.copying import Copying, measure_copying
 from gmmaug_plugin.evaluation.features import FeatureExtractor
 from gmmaug_plugin.evaluation.frechet import measure_frechet
 from gmmaug_plugin.evaluation.likelihood import (
@@ -68,6 +69,7 @@ class Measurements:
         measures: The measures: copies, sliced Wasserstein distances, bins, features, likelihood.
         samples: The images measured, uint8 (n, image_size, image_size).
         sample_labels: Their classes, int32 (n,); None for a model of unlabelled photos.
+        copying: How much of it is copied; None without a detector.
         calibration: How held-back photos fall to the components; None without held-back photos, or for
             models without components.
         feature_accuracy: Share of unseen photos that the network behind the features tells right; None
@@ -79,6 +81,7 @@ class Measurements:
     measures: tuple[Measure, ...]
     samples: NDArray[np.uint8]
     sample_labels: NDArray[np.int32] | None
+    copying: Copying | None
     calibration: Calibration | None
     feature_accuracy: float | None
     feature_chance: float | None
@@ -154,7 +157,10 @@ def measure_model(
     with progress_bar("Measuring", 6, quiet=quiet) as advance:
         samples, labels = model.sample(n_samples, seed=random_state)
         advance()
-        measures = [] if detector is None else _copies(detector, samples, labels)
+        copying = None
+        if detector is not None:
+            copying = measure_copying(model, detector, n_samples=n_samples, random_state=random_state)
+        measures = [] if copying is None else _copies(copying)
         advance()
         measures += measure_sliced_wasserstein(samples, photos, random_state=random_state)
         advance()
@@ -187,7 +193,9 @@ def measure_model(
             notes.append("The likelihood of unseen photos is not measured: none were held back.")
         advance()
     accuracy, chance = (None, None) if seen is None else (seen.accuracy, seen.chance)
-    return Measurements(tuple(measures), samples, labels, calibration, accuracy, chance, tuple(notes))
+    return Measurements(
+        tuple(measures), samples, labels, copying, calibration, accuracy, chance, tuple(notes)
+    )
 
 
 def _wants_features(features: bool | None, training: PhotoSet, notes: list[str]) -> bool:
@@ -212,33 +220,44 @@ def _wants_features(features: bool | None, training: PhotoSet, notes: list[str])
     return False
 
 
-def _copies(
-    detector: CopyDetector, samples: NDArray[np.uint8], labels: NDArray[np.int32] | None
-) -> list[Measure]:
-    """The share of copies in every space; good where no more than chance explains beside real photos."""
-    rates = detector.rates(samples, labels)
-    exceeded = rates.exceeds()
-    measures = []
-    for space in SPACES:
-        value, real = 100 * rates.rates[space], 100 * rates.real_rates[space]
-        good = space not in exceeded
-        told = f"{value:.1f} % of the samples are copies of training photos {_COPY_WAYS[space]}"
-        seem = f"{real:.1f} % of the photos seem copies of others"
-        measures.append(
-            Measure(
-                name=f"copies_{space}",
-                title=_COPY_TITLES[space],
-                value=value,
-                real=real,
-                unit="%",
-                good=good,
-                verdict=f"{told}, and {seem}: they are no more alike than chance explains."
-                if good
-                else f"{told}, where {seem}: the model copies.",
-                source=_COPY_SOURCE,
-            )
+def _copies(copying: Copying) -> list[Measure]:
+    """The share of copies in every space.
+
+    Good where no more than chance explains beside real photos; not judged where as many samples of one
+    Gaussian through all photos are copies too.
+    """
+    return [_copies_in(space, copying) for space in SPACES]
+
+
+def _copies_in(space: Space, copying: Copying) -> Measure:
+    rates = copying.rates
+    value, real = 100 * rates.rates[space], 100 * rates.real_rates[space]
+    told = f"{value:.1f} % of the samples are copies of training photos {_COPY_WAYS[space]}"
+    seem = f"{real:.1f} % of the photos seem copies of others"
+    good: bool | None
+    if space not in rates.exceeds():
+        good, verdict = True, f"{told}, and {seem}: they are no more alike than chance explains."
+    elif space in copying.singles_out():
+        good, verdict = False, f"{told}, where {seem}: the model copies."
+    else:
+        single = 0.0 if copying.one_gaussian is None else 100 * copying.one_gaussian.real_rates[space]
+        good, verdict = (
+            None,
+            (
+                f"{told}, where {seem}; but so are {single:.1f} % of the samples of one Gaussian through all "
+                f"photos. So few photos show through in any blend: that takes more photos, not another model."
+            ),
         )
-    return measures
+    return Measure(
+        name=f"copies_{space}",
+        title=_COPY_TITLES[space],
+        value=value,
+        real=real,
+        unit="%",
+        good=good,
+        verdict=verdict,
+        source=_COPY_SOURCE,
+    )
 
 
 def _feature_measures(

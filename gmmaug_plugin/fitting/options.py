@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from gmmaug_plugin.checks import one_of, whole_number
 from gmmaug_plugin.fitting.expectation_maximisation import COVARIANCE_TYPES, CovarianceType
 from gmmaug_plugin.models.strengths import FRESH
@@ -66,6 +68,7 @@ class FitOptions:
         object.__setattr__(self, "strength", _parse_strength(self.strength, self.templates))
         if not isinstance(self.holdout, Real) or not 0.0 <= float(self.holdout) <= 0.5:
             raise ValueError(f"holdout must be a share in [0, 0.5]. Received: holdout={self.holdout!r}")
+        object.__setattr__(self, "holdout", float(self.holdout))
         if not (isinstance(self.tol, Real) and 0 <= self.tol < math.inf):
             raise ValueError(f"tol must be a number of at least 0. Received: tol={self.tol!r}")
         if not isinstance(self.variance, Real) or not (
@@ -86,7 +89,13 @@ class FitOptions:
 
     def as_json(self) -> dict[str, Any]:
         """The options as plain JSON values."""
-        return asdict(self)
+        options = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in asdict(self).items()
+        }
+        if isinstance(self.n_components, tuple):
+            options["n_components"] = list(self.n_components)
+        return options
 
 
 def _parse_strength(strength: float | str, n_templates: int) -> float | str:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.templates import Templates
@@ -26,7 +27,7 @@ def choose_templates(
     into clusters by k-means, and of each the photo nearest its centre is taken.
 
     Args:
-        model: A model of these photos, without class names needed.
+        model: A model of these photos.
         images: The photos, uint8 (n, size, size).
         labels: Class of each, int32 (n,).
         n_templates: How many to keep; all photos when that is more than there are.
@@ -37,15 +38,15 @@ def choose_templates(
     """
     counts = np.bincount(labels)
     codes, components = [], []
-    for label, count in enumerate(counts):
-        members = np.flatnonzero(labels == label)
-        of_class = _encode(model, images[members])
-        wanted = max(1, round(n_templates * count / len(labels)))
-        kept = of_class if wanted >= count else of_class[_cover(of_class, wanted, random_state)]
-        log_joint = model.mixture.log_joint(_NUMPY, kept)
-        log_joint[:, model.mixture.classes != label] = -np.inf
-        codes.append(kept)
-        components.append(log_joint.argmax(axis=1))
+    with workers():
+        for label, count in enumerate(counts):
+            of_class = _encode(model, images[labels == label])
+            wanted = max(1, round(n_templates * count / len(labels)))
+            kept = of_class if wanted >= count else of_class[_cover(of_class, wanted, random_state)]
+            log_joint = model.mixture.log_joint(_NUMPY, kept)
+            log_joint[:, model.mixture.classes != label] = -np.inf
+            codes.append(kept)
+            components.append(log_joint.argmax(axis=1))
     return Templates.of(np.concatenate(codes), np.concatenate(components))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
-from gmmaug_plugin.evaluation.copying import Copying, measure_copying
+from gmmaug_plugin.evaluation.copying import measure_copying
 from gmmaug_plugin.evaluation.measuring import Measurements, measure_model
 from gmmaug_plugin.evaluation.strength import MeasuredStrength, measure_synthesis_strength
 from gmmaug_plugin.fitting.options import FitOptions
@@ -42,7 +42,6 @@ class Trial:
         training: The photos that ``tried`` was fitted on.
         held_back: The others; None where none were held back.
         detector: Tells copies of ``training``; None where no two photos of a class differ.
-        copying: How much ``tried`` copies; None without a detector.
         measurements: Every measure of ``tried``.
     """
 
@@ -51,7 +50,6 @@ class Trial:
     training: PhotoSet
     held_back: PhotoSet | None
     detector: CopyDetector | None
-    copying: Copying | None
     measurements: Measurements
 
 
@@ -96,9 +94,6 @@ def try_fit(
     strength = _find_strength(tried, detector, options, quiet=quiet)
     given = FRESH if options.strength == "auto" else float(options.strength)
     tried = replace(tried, strengths=Strengths(given if strength is None else strength.strength))
-    copying = None
-    if detector is not None:
-        copying = measure_copying(tried, detector, random_state=options.random_state)
     measurements = measure_model(
         tried,
         training,
@@ -108,14 +103,15 @@ def try_fit(
         random_state=options.random_state,
         quiet=quiet,
     )
-    info = _describe(fitted, photo_set, held_back, options, strength, copying, measurements)
+    info = _describe(fitted, photo_set, held_back, options, strength, measurements)
     tried = replace(tried, info=info)
     model = tried
     if options.refit and held_back is not None:
         chosen = np.bincount(tried.mixture.classes).tolist()
         everything = _fit(photo_set, options, n_components=chosen, quiet=quiet)
-        model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info)
-    return Trial(model, tried, training, held_back, detector, copying, measurements)
+        shares = {"explained_variance_ratio": _rounded(everything.explained_variance_ratio)}
+        model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | shares)
+    return Trial(model, tried, training, held_back, detector, measurements)
 
 
 def _detector(training: PhotoSet, held_back: PhotoSet | None, random_state: int) -> CopyDetector | None:
@@ -196,7 +192,6 @@ def _describe(
     held_back: PhotoSet | None,
     options: FitOptions,
     strength: MeasuredStrength | None,
-    copying: Copying | None,
     measurements: Measurements,
 ) -> dict[str, Any]:
     """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
@@ -218,12 +213,16 @@ def _describe(
             )
             for label, name in enumerate(names)
         },
-        "explained_variance_ratio": [float(f"{share:.4g}") for share in fitted.explained_variance_ratio],
+        "explained_variance_ratio": _rounded(fitted.explained_variance_ratio),
         "synthesis_strength": None if strength is None else strength.as_json(),
-        "copying": None if copying is None else copying.as_json(),
+        "copying": measurements.copying and measurements.copying.as_json(),
         "measures": [one.as_json() for one in measurements.measures if one.name not in FEATURE_MEASURES],
         "versions": {
             package: version(package)
             for package in ("gmmaug-plugin", "numpy", "scipy", "scikit-learn", "pillow")
         },
     }
+
+
+def _rounded(shares: NDArray[np.float64]) -> list[float]:
+    return [float(f"{share:.4g}") for share in shares]

@@ -91,7 +91,13 @@ def judge(measures: Sequence[Measure]) -> Verdict:
         return Verdict(
             "bad", f"This model copies: {share} of its samples are copies of training photos{real}."
         )
-    if not any(measure.good is not None for measure in copies):
+    if any(measure.good is None for measure in copies):
+        return Verdict(
+            "open",
+            "So few photos show through in any blend of them, even that of one Gaussian: too few to say "
+            "whether this model copies.",
+        )
+    if not copies:
         return Verdict(
             "open", "Copies were not measured, so nobody can say whether this model copies photos."
         )

@@ -18,7 +18,8 @@ def measure(name: str, good: bool | None, value: float = 1.0) -> Measure:
     [
         ([], "open", "Copies were not measured"),
         ([measure("recall", True)], "open", "Copies were not measured"),
-        ([measure("copies_raw", None)], "open", "Copies were not measured"),
+        ([measure("copies_raw", None)], "open", "So few photos show through"),
+        ([measure("copies_raw", None), measure("copies_contrast", False)], "bad", "This model copies"),
         ([measure("copies_raw", True)], "open", "not measured"),
         ([measure("copies_raw", True), measure("recall", None)], "open", "not measured"),
         ([measure("copies_raw", True), measure("recall", True)], "good", "as real photos are"),
