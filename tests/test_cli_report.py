@@ -11,12 +11,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from gmmaug_plugin import load_model
+from gmmaug_plugin import fit, load_model
 from gmmaug_plugin.cli import main, main_fit
 from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 COPIES = r"copies \d+\.\d% \(real photos against each other \d+\.\d%"
 BIN = Path(sys.executable).parent
@@ -113,7 +116,7 @@ def test_fitting_says_what_was_chosen_and_why_and_whether_it_copies(refitted: tu
     assert first.startswith(f"60 photos, {info['n_held_back']} held back to measure on, then fitted again on")
     assert first.endswith(f"; {load_model(path).basis.n_dimensions} dimensions")
     assert choice.startswith(f"{info['choices']['']}; copies ")
-    assert re.search(rf"components? by AIC \(.*BIC.*\); {COPIES}", choice)
+    assert re.match(rf"\d+ components? by AIC \(.*BIC.*\).*; {COPIES}", choice)
     assert refused == [
         f"{one['n_components']} refused: {one['reason']}" for one in info["refused_candidates"].get("", ())
     ]
@@ -132,6 +135,26 @@ def test_fitting_with_a_report_writes_page_and_figures(place: Path, refitted: tu
     told = {one["name"]: one["value"] for one in numbers(place / "told")["measures"]}
     assert told == {one["name"]: one["value"] for one in load_model(path).info["measures"]}
     assert "bits_per_pixel" in told
+
+
+def test_the_report_is_of_the_model_that_was_measured(
+    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of the one handed over, which has seen what was held back."""
+    told = []
+
+    def gather(model: PCAMixture, training: PhotoSet, held_back: PhotoSet, *_: object, **__: object) -> None:
+        told.extend([model, training, held_back])
+        raise ValueError("Enough is known.")
+
+    monkeypatch.setattr("gmmaug_plugin.cli.report.gather", gather)
+    target, options = tmp_path / "m.safetensors", [*SMALL, "--n-components", 1, "--report", tmp_path / "told"]
+    assert run("gmmaug-fit", flat, "-o", target, *options).stderr == "Error: Enough is known.\n"
+    model, training, held_back = told
+    alone = fit(training, variance=0.9, n_components=1, holdout=0.0, allow_copies=True, quiet=True)
+    np.testing.assert_array_equal(model.basis.mean, alone.basis.mean)
+    assert (load_model(target).basis.mean != model.basis.mean).any()
+    assert len(training.images) + len(held_back.images) == 60
 
 
 def test_each_class_has_its_line_and_the_strength_has_one(kept: tuple[Path, Done]) -> None:

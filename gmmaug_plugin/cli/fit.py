@@ -144,7 +144,10 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
 def _strength_line(measured: dict[str, Any]) -> str:
     if measured["within"]:
         return f"Synthesis moves templates by strength {measured['strength']:g}: the least that is no copying"
-    return "Synthesis copies at every strength tried; it moves templates by 1"
+    return (
+        "At no strength is synthesis from templates as far from photos as photos are from each other; "
+        "it moves them by 1, as far as can be"
+    )
 
 
 def _check_target(output: Path) -> None:
