@@ -1,10 +1,11 @@
-"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect | report``."""
+"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect | report | evaluate``."""
 
 from typing import Annotated
 
 import typer
 
 from gmmaug_plugin import __version__
+from gmmaug_plugin.cli.evaluate import evaluate_command
 from gmmaug_plugin.cli.fit import fit_command
 from gmmaug_plugin.cli.inspect import inspect_command
 from gmmaug_plugin.cli.pictures import sample_command, vary_command
@@ -25,6 +26,7 @@ app.command("sample")(sample_command)
 app.command("vary")(vary_command)
 app.command("inspect")(inspect_command)
 app.command("report")(report_command)
+app.command("evaluate")(evaluate_command)
 
 
 def main() -> None:
