@@ -13,13 +13,22 @@ from rich.console import Console
 from rich.table import Table
 
 from gmmaug_plugin.artifact import load_model
-from gmmaug_plugin.cli.running import PhotosPath, QuietOption, StrictOption, check_folder, say, tell
+from gmmaug_plugin.cli.running import (
+    PhotosPath,
+    QuietOption,
+    StrictOption,
+    check_folder,
+    read_photos,
+    resize_of,
+    say,
+    tell,
+)
 from gmmaug_plugin.evaluation.usefulness import Usefulness, study_usefulness
 from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting.fitter import fit_photo_set
 from gmmaug_plugin.fitting.options import FitOptions
-from gmmaug_plugin.images import PhotoSet, load_photos
+from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 _WIDTH = 120
@@ -74,15 +83,9 @@ def evaluate_command(
     if output is not None:
         check_folder(output)
     pairs = [_read_pair(text) for text in variation or _VARIATIONS]
-    photo_set = load_photos(
-        photos,
-        image_size=image_size,
-        resize=loaded.info.get("options", {}).get("resize", "stretch"),
-        strict=strict,
-        quiet=quiet,
+    photo_set = read_photos(
+        photos, image_size=image_size, resize=resize_of(loaded), strict=strict, quiet=quiet
     )
-    for skipped in photo_set.skipped:
-        tell(f"Skipped {skipped}")
     if photo_set.labels is None:
         raise ValueError("A classifier needs a folder for each class. Received: photos without classes")
     options = _fit_options(loaded)

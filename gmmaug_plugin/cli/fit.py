@@ -7,11 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from gmmaug_plugin.cli.report import check_report, write_trial_report
-from gmmaug_plugin.cli.running import PhotosPath, QuietOption, StrictOption, check_folder, say, tell
-from gmmaug_plugin.fitting.fitter import MIN_PHOTOS, try_photo_set
+from gmmaug_plugin.cli.running import (
+    PhotosPath,
+    QuietOption,
+    StrictOption,
+    check_folder,
+    read_photos,
+    say,
+)
+from gmmaug_plugin.fitting.fitter import try_photo_set
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.trial import Trial
-from gmmaug_plugin.images import PhotoSet, load_photos
+from gmmaug_plugin.images import PhotoSet
 
 
 def fit_command(
@@ -96,16 +103,7 @@ def fit_command(
         allow_copies=allow_copies,
         random_state=random_state,
     )
-    photo_set = load_photos(
-        photos,
-        image_size=image_size,
-        resize=resize,  # type: ignore[arg-type]
-        strict=strict,
-        min_photos=MIN_PHOTOS,
-        quiet=quiet,
-    )
-    for skipped in photo_set.skipped:
-        tell(f"Skipped {skipped}")
+    photo_set = read_photos(photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet)
     trial = try_photo_set(photo_set, options, features=None if report is not None else False, quiet=quiet)
     trial.model.save(output)
     if report is not None:
@@ -120,7 +118,11 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
     """What was chosen and why, what it is worth, and where it is."""
     info = trial.model.info
     skipped = f" ({len(photo_set.skipped)} skipped)" if photo_set.skipped else ""
-    held_back = f", {info['n_held_back']} held back to measure on" if info["n_held_back"] else ""
+    held_back = ""
+    if info["n_held_back"]:
+        held_back = f", {info['n_held_back']} held back to measure on"
+    elif info["options"]["holdout"]:
+        held_back = ", too few to hold some back"
     refitted = ", then fitted again on all" if trial.model is not trial.tried else ""
     lines = [
         f"{len(photo_set.images)} photos{skipped}{held_back}{refitted}; "

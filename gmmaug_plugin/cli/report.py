@@ -8,15 +8,21 @@ from typing import Annotated
 import typer
 
 from gmmaug_plugin.artifact import load_model
-from gmmaug_plugin.cli.running import ModelFile, PhotosPath, QuietOption, StrictOption, say, tell
-from gmmaug_plugin.evaluation.copies import CopyDetector
+from gmmaug_plugin.cli.running import (
+    ModelFile,
+    PhotosPath,
+    QuietOption,
+    StrictOption,
+    read_photos,
+    resize_of,
+    say,
+)
 from gmmaug_plugin.evaluation.measuring import measure_model
 from gmmaug_plugin.evaluation.report import gather, write_report
 from gmmaug_plugin.extras import require
-from gmmaug_plugin.fitting.fitter import MIN_PHOTOS
 from gmmaug_plugin.fitting.options import FitOptions
-from gmmaug_plugin.fitting.trial import Trial, split_photos
-from gmmaug_plugin.images import PhotoSet, SkippedPhoto, load_photos
+from gmmaug_plugin.fitting.trial import Trial, detector_of, split_photos
+from gmmaug_plugin.images import PhotoSet, SkippedPhoto
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 
@@ -41,24 +47,11 @@ def report_command(
     began = time.perf_counter()
     check_report(output)
     loaded = load_model(model)
-    photo_set = load_photos(
-        photos,
-        image_size=loaded.image_size,
-        resize=loaded.info.get("options", {}).get("resize", "stretch"),
-        strict=strict,
-        min_photos=MIN_PHOTOS,
-        quiet=quiet,
+    photo_set = read_photos(
+        photos, image_size=loaded.image_size, resize=resize_of(loaded), strict=strict, quiet=quiet
     )
-    for skipped in photo_set.skipped:
-        tell(f"Skipped {skipped}")
     training, held_back = _seen_and_unseen(loaded, photo_set)
-    detector = CopyDetector(
-        training.images,
-        training.labels,
-        None if held_back is None else held_back.images,
-        None if held_back is None else held_back.labels,
-        random_state=random_state,
-    )
+    detector = detector_of(training, held_back, random_state=random_state)
     measurements = measure_model(
         loaded,
         training,

@@ -9,6 +9,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from gmmaug_plugin.fitting.fitter import MIN_PHOTOS
+from gmmaug_plugin.images import PhotoSet, load_photos
+from gmmaug_plugin.models.pca_mixture import PCAMixture
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -41,6 +45,33 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(text + "\n")
+
+
+def read_photos(
+    photos: Path,
+    *,
+    image_size: int | None,
+    resize: str,
+    strict: bool,
+    quiet: bool,
+) -> PhotoSet:
+    """Load photos and name those that were skipped on standard error."""
+    photo_set = load_photos(
+        photos,
+        image_size=image_size,
+        resize=resize,  # type: ignore[arg-type]
+        strict=strict,
+        min_photos=MIN_PHOTOS,
+        quiet=quiet,
+    )
+    for skipped in photo_set.skipped:
+        tell(f"Skipped {skipped}")
+    return photo_set
+
+
+def resize_of(model: PCAMixture) -> str:
+    """How the photos that a model was fitted on were made square."""
+    return str(model.info.get("options", {}).get("resize", "stretch"))
 
 
 def check_folder(output: Path) -> None:

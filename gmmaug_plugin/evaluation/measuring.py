@@ -164,43 +164,61 @@ def measure_model(
         advance()
         measures += measure_sliced_wasserstein(samples, photos, random_state=random_state)
         advance()
-        if len(photos) >= FEWEST_FOR_BINS:
-            order = rng.permutation(len(photos))
-            n = min(n_samples, len(photos) // 2)
-            ours, reference = photos[order[:n]], photos[order[n : 2 * n]]
-            measures.append(measure_bins(samples[:n], ours, reference, random_state=random_state))
-        else:
-            notes.append(f"Kinds of photo are not counted: that takes {FEWEST_FOR_BINS} photos.")
+        measures += _bins(samples, photos, rng, random_state, notes)
         advance()
         seen = None
         if with_features:
-            seen, found = _feature_measures(samples, photos, training.labels, random_state)
+            seen, found = _feature_measures(samples, photos, training.labels, random_state, notes)
             measures += found
         advance()
-        calibration = None
-        if held_back is not None and len(held_back.images):
-            some = np.sort(rng.permutation(len(photos))[:MOST_SCORED])
-            measures.append(measure_likelihood(model, held_back.images, photos[some]))
-            calibration = measure_calibration(
-                model,
-                held_back.images,
-                held_back_labels=held_back.labels,
-                labels=training.labels,
-                n_training=len(photos),
-                random_state=random_state,
-            )
-        else:
-            notes.append("The likelihood of unseen photos is not measured: none were held back.")
+        likelihood, calibration = _on_unseen(model, training, photos, held_back, rng, random_state, notes)
+        measures += likelihood
         advance()
     accuracy, chance = (None, None) if seen is None else (seen.accuracy, seen.chance)
-    if seen is not None:
-        notes.append(
-            f"Precision, recall and Fréchet distance are told by a network that tells the class of "
-            f"{100 * seen.accuracy:.0f} % of unseen photos right; guessing gets {100 * seen.chance:.0f} %."
-        )
     return Measurements(
         tuple(measures), samples, labels, copying, calibration, accuracy, chance, tuple(notes)
     )
+
+
+def _bins(
+    samples: NDArray[np.uint8],
+    photos: NDArray[np.uint8],
+    rng: np.random.Generator,
+    random_state: int,
+    notes: list[str],
+) -> list[Measure]:
+    order = rng.permutation(len(photos))
+    if len(photos) < FEWEST_FOR_BINS:
+        notes.append(f"Kinds of photo are not counted: that takes {FEWEST_FOR_BINS} photos.")
+        return []
+    n = min(len(samples), len(photos) // 2)
+    ours, reference = photos[order[:n]], photos[order[n : 2 * n]]
+    return [measure_bins(samples[:n], ours, reference, random_state=random_state)]
+
+
+def _on_unseen(
+    model: MeasuredModel,
+    training: PhotoSet,
+    photos: NDArray[np.uint8],
+    held_back: PhotoSet | None,
+    rng: np.random.Generator,
+    random_state: int,
+    notes: list[str],
+) -> tuple[list[Measure], Calibration | None]:
+    """What only photos that the model has not seen can tell: likelihood and calibration."""
+    if held_back is None or not len(held_back.images):
+        notes.append("The likelihood of unseen photos is not measured: none were held back.")
+        return [], None
+    some = np.sort(rng.permutation(len(photos))[:MOST_SCORED])
+    calibration = measure_calibration(
+        model,
+        held_back.images,
+        held_back_labels=held_back.labels,
+        labels=training.labels,
+        n_training=len(photos),
+        random_state=random_state,
+    )
+    return [measure_likelihood(model, held_back.images, photos[some])], calibration
 
 
 def _wants_features(features: bool | None, training: PhotoSet, notes: list[str]) -> bool:
@@ -270,6 +288,7 @@ def _feature_measures(
     photos: NDArray[np.uint8],
     labels: NDArray[np.int32] | None,
     random_state: int,
+    notes: list[str],
 ) -> tuple[FeatureExtractor, list[Measure]]:
     """Measure in the features of a network trained on photos that are not compared."""
     if labels is None:
@@ -280,6 +299,10 @@ def _feature_measures(
     compared, taught = rng.permutation(order[: 2 * n]), order[2 * n :]
     seen = FeatureExtractor(
         photos[taught], labels[taught], photos[compared], labels[compared], random_state=random_state
+    )
+    notes.append(
+        f"Precision, recall and Fréchet distance are told by a network that tells the class of "
+        f"{100 * seen.accuracy:.0f} % of unseen photos right; guessing gets {100 * seen.chance:.0f} %."
     )
     of_samples, ours, reference = (
         seen(images) for images in (samples[:n], photos[compared[:n]], photos[compared[n:]])

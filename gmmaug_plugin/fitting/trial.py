@@ -87,7 +87,7 @@ def try_fit(
     Raises:
         CopiesError: All candidates copy more than real photos resemble each other.
     """
-    detector = _detector(training, held_back, options.random_state)
+    detector = detector_of(training, held_back, random_state=options.random_state)
     judge = None if options.allow_copies or detector is None else _judge(detector, options.random_state)
     fitted = _fit(training, options, judge=judge, quiet=quiet)
     tried = _equip(fitted.model, training, options, Strengths())
@@ -114,7 +114,10 @@ def try_fit(
     return Trial(model, tried, training, held_back, detector, measurements)
 
 
-def _detector(training: PhotoSet, held_back: PhotoSet | None, random_state: int) -> CopyDetector | None:
+def detector_of(
+    training: PhotoSet, held_back: PhotoSet | None, *, random_state: int = 0
+) -> CopyDetector | None:
+    """What tells copies of photos; None where no two photos of a class differ."""
     try:
         return CopyDetector(
             training.images,

@@ -15,15 +15,15 @@ _DIGITS = 16
 def split_holdout(photo_set: PhotoSet, share: float) -> tuple[PhotoSet, PhotoSet]:
     """Split photos into those to fit on and those held back.
 
-    A photo's content decides its side: it is held back if its digest, read as a fraction of 1, is less than
-    ``share``. So a photo stays on its side whatever other photos come or go, wherever it lies and whatever
-    it is called; a larger share only ever adds photos to those held back; and each class gives about its
-    share, within chance (for 600 photos and a share of 0.15, 90 with a standard deviation of 9).
+    A photo's content decides its side: it is held back if the end of its digest, read as a fraction of 1,
+    is less than ``share``. So a photo stays on its side whatever other photos come or go, wherever it lies
+    and whatever it is called; a larger share only ever adds photos to those held back; and each class gives
+    about its share, within chance (for 600 photos and a share of 0.15, 90 with a standard deviation of 9).
 
     Two rules take precedence:
 
     - Near-duplicates (:mod:`gmmaug_plugin.images.duplicates`) go together, also those of different classes:
-      the least of their digests decides for all of them.
+      the photo of the least digest decides for all of them.
     - Every class keeps at least half of its photos, and at least 2, to be fitted on (all of them where there
       are fewer). Where chance held back more, those of the greatest digests come back, together with their
       near-duplicates. That concerns classes of a handful of photos, and shares near a half.
@@ -59,11 +59,13 @@ def split_holdout(photo_set: PhotoSet, share: float) -> tuple[PhotoSet, PhotoSet
 
 def _fractions(photo_set: PhotoSet) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Groups of near-duplicates, and the digest that decides for each photo, as a fraction of 1."""
-    own = np.array([int(digest[:_DIGITS], 16) / 16**_DIGITS for digest in photo_set.digests])
+    own = np.array([int(digest[-_DIGITS:], 16) / 16**_DIGITS for digest in photo_set.digests])
     groups = near_duplicates(photo_set.images)
-    least = np.full(groups.max() + 1, np.inf)
-    np.minimum.at(least, groups, own)
-    return groups, least[groups]
+    # The least of several digests begins with small digits more often than one does, but ends like any other.
+    speaker: dict[int, int] = {}
+    for photo in np.argsort(np.array(photo_set.digests), kind="stable"):
+        speaker.setdefault(int(groups[photo]), int(photo))
+    return groups, own[[speaker[int(group)] for group in groups]]
 
 
 def _give_back(

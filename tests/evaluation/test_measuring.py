@@ -76,7 +76,8 @@ def test_all_measures_come_in_order_with_sentences(
     ]
     assert all(one.verdict.endswith((".", "judge.")) and one.source for one in found.measures)
     assert all(one.real is not None for one in found.measures)
-    assert found.notes == ()
+    (told,) = found.notes
+    assert f"{100 * found.feature_accuracy:.0f} % of unseen photos right" in told
     assert found.samples.shape == (60, 32, 32)
     assert 0 <= found.feature_accuracy <= 1  # type: ignore[operator]
     told = json.loads(json.dumps(found.as_json()))
