@@ -8,7 +8,6 @@ The figures are written to the JSON file after every training, and a run that wa
 """
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,11 @@ from benchmarks.common import AS_IT_IS, machine, show
 from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Usefulness, study_usefulness
+from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
 from gmmaug_plugin.images import load_photos
 
 DRAWN_PHOTOS = 600
+LINES = {"noise": ":", "variation": "-", "synthesis": "-."}
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 
 
@@ -60,41 +61,24 @@ def study(arguments: argparse.Namespace) -> Usefulness:
         "synthesis_ratios": arguments.synthesis_ratios,
         "image_size": size,
     }
-    # What runs depend on; seeds and arms can be added later.
-    key = {name: asked[name] for name in ("photos_per_class", "steps", "image_size")}
-    key["photos"] = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-    path = arguments.json
-
-    known = finished_runs(path, key)
-
-    def keep(found: Usefulness) -> None:
-        if path is not None:
-            made = {"key": key, "machine": machine(), **found.as_json()}
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(made, indent=1), encoding="utf-8")
-            part.replace(path)
-
+    file = None
+    if arguments.json is not None:
+        depends_on = {name: asked[name] for name in ("photos_per_class", "steps")}
+        remarks = {"machine": machine()}
+        file = StudyFile(arguments.json, images, labels, depends_on=depends_on, remarks=remarks)
     found = study_usefulness(
         images,
         labels,
         names,
         fit_model=lambda photos, classes: fit(photos, classes, **AS_IT_IS),
         budget=arguments.budget,
-        finished=known,
-        on_run=keep,
+        finished=() if file is None else file.finished(),
+        on_run=None if file is None else file.write,
         **asked,
     )
-    keep(found)
+    if file is not None:
+        file.write(found)
     return found
-
-
-def finished_runs(path: Path | None, key: dict[str, Any]) -> tuple[Any, ...]:
-    if path is None or not path.exists():
-        return ()
-    values = json.loads(path.read_text(encoding="utf-8"))
-    if values["key"] != key:
-        raise SystemExit(f"{path} holds a study with other options or photos: name another file")
-    return Usefulness.from_json(values).runs
 
 
 def print_tables(found: Usefulness) -> None:
@@ -119,28 +103,39 @@ def draw(found: Usefulness, name: str) -> Path:
     from matplotlib import pyplot as plt
 
     shown = [arm for arm in found.comparison.arms.values() if arm.stack or arm.name == "nothing"]
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    (right, loss), (scaled, frontier) = axes
     for arm in shown:
-        curves = list(found.curves[arm.name].values())
-        steps = curves[0].values("step")
-        right = 100 * np.mean([one.values("accuracy") for one in curves], axis=0)
-        loss = np.mean([one.values("nll") for one in curves], axis=0)
-        dash = {"noise": ":", "variation": "-", "synthesis": "-."}.get(arm.added, "--")
-        width = 2.2 if arm.name == "stack" else 1.1
-        color = "black" if arm.name == "stack" else None
-        axes[0].plot(steps, right, dash, lw=width, color=color, label=arm.name)
-        color = axes[0].lines[-1].get_color()
-        axes[1].plot(steps, loss, dash, lw=width, color=color)
-        axes[2].plot(loss, right, dash, lw=width, color=color)
-    for axis, across, up in zip(
-        axes,
-        ("training steps", "training steps", "negative log-likelihood, nats"),
-        ("accuracy, %", "negative log-likelihood, nats", "accuracy, %"),
-        strict=True,
+        means = {
+            name: np.mean([one.values(name) for one in found.curves[arm.name].values()], axis=0)
+            for name in ("step", "accuracy", "nll", "nll_scaled")
+        }
+        percent = 100 * means["accuracy"]
+        style: dict[str, Any] = {"ls": LINES.get(arm.added, "--"), "lw": 1.2, "label": arm.name}
+        if arm.name == "stack":
+            style |= {"ls": "-", "lw": 2.4, "color": "black"}
+        (line,) = right.plot(means["step"], percent, **style)
+        style["color"] = line.get_color()
+        loss.plot(means["step"], means["nll"], **style)
+        scaled.plot(means["step"], means["nll_scaled"], **style)
+        frontier.plot(means["nll"], percent, **style)
+    # Without the stack the loss goes far beyond what the others differ in.
+    most = max(
+        one.values("nll").max() for arm in shown if arm.stack for one in found.curves[arm.name].values()
+    )
+    loss.set_ylim(top=most)
+    frontier.set_xlim(right=most)
+    nats = "negative log-likelihood, nats"
+    for axis, across, up in (
+        (right, "training steps", "accuracy, %"),
+        (loss, "training steps", nats),
+        (scaled, "training steps", f"{nats}, after temperature scaling"),
+        (frontier, nats, "accuracy, %"),
     ):
         axis.set(xlabel=across, ylabel=up)
         axis.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    handles, names = right.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     path = PICTURES / f"usefulness-{name}.svg"
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,9 @@ from gmmaug_plugin import load_model
 from gmmaug_plugin.artifact import describe_artifact
 from gmmaug_plugin.cli.evaluate import _fit_options, _write_strength
 from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.evaluation.usefulness import Arm, Usefulness
 from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
+from tests.evaluation.usefulness.curves_by_hand import ARMS, runs
 from tests.factories import fit_all, random_model
 
 BIN = Path(sys.executable).parent
@@ -39,8 +42,10 @@ def photos(flowers, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def artifact(flowers, tmp_path: Path) -> Path:
-    images, labels, _ = flowers
-    fit_all(images, labels, n_components=1, symmetry="d4", quiet=True).save(tmp_path / "m.safetensors")
+    images, labels, names = flowers
+    fit_all(images, [names[label] for label in labels], n_components=1, symmetry="d4", quiet=True).save(
+        tmp_path / "m.safetensors"
+    )
     return tmp_path / "m.safetensors"
 
 
@@ -61,9 +66,10 @@ def test_a_study_is_told_kept_and_gone_on_with(photos: Path, artifact: Path, tmp
     assert (again.returncode, "Trained" in again.stdout) == (0, False)
     assert json.loads(study.read_text())["runs"] == first["runs"], "finished trainings are not done again"
 
-    other = evaluate(photos, "--model", artifact, *SMALL, "--steps", 34, "-o", study)
-    assert other.returncode == 1
-    assert "name another file" in other.stderr
+    for change in (("--steps", 34), ("--random-state", 7)):
+        other = evaluate(photos, "--model", artifact, *SMALL, *change, "-o", study)
+        assert other.returncode == 1
+        assert "name another file" in other.stderr
     assert json.loads(study.read_text())["runs"] == first["runs"]
 
 
@@ -73,6 +79,7 @@ def test_a_study_is_told_kept_and_gone_on_with(photos: Path, artifact: Path, tmp
         (("--variation", "0.5"), "variation must be STRENGTH:RATIO"),
         (("--variation", "0.5:2"), "Received: "),
         (("--photos-per-class", 1000), "Received: "),
+        (("-o", "."), "must be a file. Received: a folder"),
         (("-o", "no/such/study.json"), "folder must exist"),
     ],
 )
@@ -90,6 +97,27 @@ def test_photos_without_classes_cannot_train_a_classifier(flowers, artifact: Pat
     done = evaluate(tmp_path / "plain.npy", "--model", artifact)
     assert done.returncode == 1
     assert "needs a folder for each class" in done.stderr
+
+
+def test_photos_of_other_classes_are_refused(flowers, artifact: Path, tmp_path: Path) -> None:
+    images, labels, _ = flowers
+    np.savez(tmp_path / "other.npz", images=images, labels=labels, class_names=np.array(["x", "y"]))
+    done = evaluate(tmp_path / "other.npz", "--model", artifact)
+    assert done.returncode == 1
+    assert "classes must be the model's" in done.stderr
+
+
+def test_trainings_that_a_file_holds_are_never_lost(flowers, tmp_path: Path) -> None:
+    """A study stopped early, with another arm, that had not come to the old ones yet."""
+    arms, made = ARMS, runs((0.55, 1.2))
+    path, options = tmp_path / "study.json", {"depends_on": {"steps": 3}}
+    StudyFile(path, *flowers[:2], **options).write(Usefulness({}, arms, tuple(made)))
+    file = StudyFile(path, *flowers[:2], **options)
+    assert len(file.finished()) == len(made)
+    new = replace(made[0], arm="another")
+    file.write(Usefulness({}, (*arms, Arm("another")), (made[0], new)))
+    kept = StudyFile(path, *flowers[:2], **options).finished()
+    assert {(run.arm, run.seed) for run in kept} == {(run.arm, run.seed) for run in (*made, new)}
 
 
 def test_a_strength_that_helped_is_written_and_becomes_the_default(artifact: Path) -> None:

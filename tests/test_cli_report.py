@@ -277,6 +277,7 @@ def test_a_model_not_fitted_again_is_measured_on_what_was_held_back(
         ("flat", "report", "The photos' classes must be the model's, ['daisy', 'dandelion']. Received: []"),
         ("classes", "report/index.html", "The report's place must be a folder. Received: "),
         ("nothing", "report", "Received: "),
+        ("fewer", "report", "must be those that the model was fitted on, 48"),
     ],
 )
 def test_a_report_that_fails_leaves_the_old_one_whole(

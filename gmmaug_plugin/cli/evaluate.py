@@ -4,7 +4,7 @@ import sys
 import time
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -26,12 +26,12 @@ from gmmaug_plugin.cli.running import (
 from gmmaug_plugin.evaluation.usefulness import Usefulness, study_usefulness
 from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
 from gmmaug_plugin.extras import require
-from gmmaug_plugin.fitting.fitter import fit_photo_set
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.trial import fit_untried
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
-_WIDTH = 120
+_WIDTH = 180
 """Columns of a table that no terminal shows."""
 
 _VARIATIONS = ("0.3:0.25", "0.5:0.5", "0.7:0.5")
@@ -82,14 +82,30 @@ def evaluate_command(
     loaded = load_model(model)
     if output is not None:
         check_folder(output)
+        if output.is_dir():
+            raise ValueError(f"The output must be a file. Received: a folder, {output}")
     pairs = [_read_pair(text) for text in variation or _VARIATIONS]
     photo_set = read_photos(
         photos, image_size=image_size, resize=resize_of(loaded), strict=strict, quiet=quiet
     )
     if photo_set.labels is None:
         raise ValueError("A classifier needs a folder for each class. Received: photos without classes")
+    if tuple(photo_set.class_names) != tuple(loaded.class_names):
+        raise ValueError(
+            f"The photos' classes must be the model's, {list(loaded.class_names)}. "
+            f"Received: {list(photo_set.class_names)}"
+        )
     options = _fit_options(loaded)
-    file = _study_file(output, photo_set, options, photos_per_class, steps)
+    depends_on = {
+        "photos_per_class": photos_per_class,
+        "steps": steps,
+        "random_state": random_state,
+        "fit": options.as_json(),
+    }
+    file = None
+    if output is not None:
+        file = StudyFile(output, photo_set.images, photo_set.labels, depends_on=depends_on)
+    finished = () if file is None else file.finished()
     try:
         found = study_usefulness(
             photo_set.images,
@@ -105,7 +121,7 @@ def evaluate_command(
             image_size=image_size,
             budget=None if budget is None else 60 * budget,
             random_state=random_state,
-            finished=() if file is None else file.finished(),
+            finished=finished,
             on_run=None if file is None else file.write,
             quiet=quiet,
         )
@@ -115,7 +131,7 @@ def evaluate_command(
         raise
     if file is not None:
         file.write(found)
-    _tell(found, output, time.perf_counter() - began, quiet=quiet)
+    _tell(found, len(finished), output, time.perf_counter() - began, quiet=quiet)
     if write:
         _write_strength(loaded, model, found)
 
@@ -142,27 +158,10 @@ def _fit(
     images: NDArray[np.uint8], labels: NDArray[np.int32], photo_set: PhotoSet, options: FitOptions
 ) -> PCAMixture:
     """Fit on the training photos of one repetition: the artifact has seen the photos held back."""
-    return fit_photo_set(PhotoSet(images, labels, photo_set.class_names, ()), options, quiet=True)
+    return fit_untried(PhotoSet(images, labels, photo_set.class_names, ()), options)
 
 
-def _study_file(
-    path: Path | None,
-    photo_set: PhotoSet,
-    options: FitOptions,
-    photos_per_class: int | None,
-    steps: int | None,
-) -> StudyFile | None:
-    if path is None or photo_set.labels is None:
-        return None
-    depends_on: dict[str, Any] = {
-        "photos_per_class": photos_per_class,
-        "steps": steps,
-        "fit": options.as_json(),
-    }
-    return StudyFile(path, photo_set.images, photo_set.labels, depends_on=depends_on)
-
-
-def _tell(found: Usefulness, output: Path | None, seconds: float, *, quiet: bool) -> None:
+def _tell(found: Usefulness, n_before: int, output: Path | None, seconds: float, *, quiet: bool) -> None:
     if quiet:
         return
     width = None if sys.stdout.isatty() else _WIDTH
@@ -176,7 +175,8 @@ def _tell(found: Usefulness, output: Path | None, seconds: float, *, quiet: bool
         say(line)
     say(found.verdict)
     where = "" if output is None else f"; all figures are in {output}"
-    say(f"Trained {len(found.runs)} classifiers in {seconds / 60:.1f} minutes{where}")
+    before = f", of which {n_before} before" if n_before else ""
+    say(f"Trained {len(found.runs)} classifiers{before} in {seconds / 60:.1f} minutes{where}")
 
 
 def _write_strength(model: PCAMixture, path: Path, found: Usefulness) -> None:

@@ -137,6 +137,8 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
         lines = (
             [*lines[:-1], f"{lines[-1]}; {told}"] if len(info["choices"]) == 1 else [*lines, f"All: {told}"]
         )
+    else:
+        lines.append("Copies are not measured: no two photos of a class differ")
     if info["synthesis_strength"]:
         lines.append(_strength_line(info["synthesis_strength"]))
     lines.append(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s")

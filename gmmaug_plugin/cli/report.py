@@ -63,10 +63,7 @@ def report_command(
     )
     notes = list(measurements.notes)
     if held_back is None:
-        notes.append(
-            "The model was fitted on all of these photos. What photos it had not seen told of it is in the "
-            "file: gmmaug inspect --json."
-        )
+        notes.append(_why_none_is_unseen(loaded))
     contents = gather(
         loaded,
         training,
@@ -85,7 +82,8 @@ def report_command(
 
 def check_report(folder: Path) -> None:
     """Refuse what would fail after minutes: a folder that cannot be, or libraries that are not there."""
-    if folder.exists() and not folder.is_dir():
+    nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not nearest.is_dir():
         raise ValueError(f"The report's place must be a folder. Received: {folder}")
     for module in ("matplotlib", "jinja2"):
         require(module, extra="report")
@@ -109,17 +107,45 @@ def write_trial_report(
     return write_report(folder, contents)
 
 
+def _why_none_is_unseen(model: PCAMixture) -> str:
+    if not model.info.get("n_held_back"):
+        return "The model was fitted on all of these photos; none was held back to measure on."
+    if not model.info.get("options", {}).get("refit", True):
+        return "Which of these photos the model has not seen is not known: its file is of another version."
+    return (
+        "The model was fitted on all of these photos. What photos it had not seen told of it, before it was "
+        "fitted again, is in its file: gmmaug inspect --json."
+    )
+
+
 def _seen_and_unseen(model: PCAMixture, photo_set: PhotoSet) -> tuple[PhotoSet, PhotoSet | None]:
     """The photos that a model was fitted on, and those it has not seen.
 
     Which were held back follows from their content; but a model that was fitted again has seen them all.
+
+    Raises:
+        ValueError: The model was fitted on other photos, so whether it copies could not be told.
     """
+    _check_photos(model, photo_set)
+    options = model.info.get("options", {})
+    if options.get("refit", True) or not options.get("holdout"):
+        return photo_set, None
+    training, held_back = split_photos(photo_set, FitOptions(holdout=options["holdout"]))
+    if held_back is None or held_back.fingerprint != model.info.get("photos_held_back"):
+        return photo_set, None
+    return training, held_back
+
+
+def _check_photos(model: PCAMixture, photo_set: PhotoSet) -> None:
     if tuple(photo_set.class_names) != tuple(model.class_names):
         raise ValueError(
             f"The photos' classes must be the model's, {list(model.class_names)}. "
             f"Received: {list(photo_set.class_names)}"
         )
-    options = model.info.get("options", {})
-    if options.get("refit", True) or not options.get("holdout"):
-        return photo_set, None
-    return split_photos(photo_set, FitOptions(holdout=options["holdout"]))
+    # Files of before fingerprints tell at least how many photos there were.
+    known, counts = model.info.get("photos"), model.info.get("photos_per_class", {}).values()
+    if photo_set.fingerprint != known if known else sum(counts) != len(photo_set.images):
+        raise ValueError(
+            f"The photos must be those that the model was fitted on, {sum(counts)}: whether it copies others "
+            f"says nothing. Received: {len(photo_set.images)} photos, other ones"
+        )

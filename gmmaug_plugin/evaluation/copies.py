@@ -1,27 +1,24 @@
 """Copies: which images are training photos, turned, brightened or veiled, and how often real photos seem so.
 
 **The measure.** An image is a copy in a space if it is nearer to a training photo of its class, in any of
-the eight symmetries of the square, than the 1st percentile of the distances from held-back photos to their
-nearest training photo (of the same class, in any symmetry). Three spaces are told apart, see
+the eight symmetries of the square, than the 1st percentile of the distances from real photos to their
+nearest other training photo (of the same class, in any symmetry). Three spaces are told apart, see
 :mod:`gmmaug_plugin.evaluation.spaces`. An image of a rose that copies a photo of a tulip is no copy here: a
 model learns every class from its own photos. The idea of judging a sample's nearest training photo by the
 distances of real, unseen photos is that of C. Meehan, K. Chaudhuri, S. Dasgupta, *A Non-Parametric Test to
 Detect Data-Copying in Generative Models*, AISTATS 2020; percentile, spaces and symmetries are the
 project's own.
 
-**The same figure of real photos.** The 1st percentile of 86 distances lies between the two smallest of
-them, and may cut off 0.3% of all real photos or 5%, as luck has it. A model's rate means something beside
-the rate of real photos at the same threshold only. That is measured by leaving one out: a training photo
-takes the part of an image, the others stay training photos. Two halves against each other would count half
-as many photos, with half as many to be near to, and need a threshold of their own, with a luck of its own;
-here the luck is the same on both sides. Near-duplicates of a photo (:mod:`gmmaug_plugin.images.duplicates`)
-are left out with it, as they never lie on the other side of a split: a photo that was saved twice does not
-tell how much different photos resemble each other.
+**The real photos.** These are the photos held back, and the training photos themselves, each left out in
+turn. The held-back ones alone are too few: the 1st percentile of 86 distances lies between the two
+smallest of them, and cuts off 0.3% of all real photos or 9%, as luck has it. Near-duplicates of a photo
+(:mod:`gmmaug_plugin.images.duplicates`) are left out with it, as they never lie on the other side of a
+split: a photo that was saved twice does not tell how much different photos resemble each other.
 
-**Few photos held back.** A class with fewer than :data:`MIN_HELD_BACK` of them takes its thresholds from
-the leave-one-out distances too. Its real rate is about 1% then, by construction; the comparison of
-:meth:`CopyRates.exceeds` holds all the same, since the count of images below an order statistic of as many
-real photos has the very law that Fisher's exact test assumes.
+**The same figure of real photos** is the share of training photos, each left out in turn, below the
+threshold. It is about 1% by construction; the comparison of :meth:`CopyRates.exceeds` holds all the same,
+since the count of images below an order statistic of as many real photos has the very law that Fisher's
+exact test assumes.
 """
 
 from collections.abc import Mapping
@@ -41,9 +38,6 @@ __all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosE
 
 PERCENTILE = 1.0
 """Of the distances between real photos: what is nearer counts as a copy."""
-
-MIN_HELD_BACK = 50
-"""Fewest held-back photos of a class that give it a threshold."""
 
 MAX_REAL = 600
 """Most training photos of a class that are compared with the others for the rate of real photos."""
@@ -160,8 +154,8 @@ class CopyDetector:
         training: uint8 (n, image_size, image_size), the photos that a model was fitted on.
         labels: int (n,), their classes; None if they have none, which counts as one class, 0.
         held_back: uint8 (m, image_size, image_size), photos that no model has seen. Near-duplicates of
-            training photos among them count as seen and are left out. None, or fewer than
-            :data:`MIN_HELD_BACK` of a class: thresholds come from the training photos.
+            training photos among them count as seen and are left out. None: thresholds come from the
+            training photos alone.
         held_back_labels: int (m,), their classes.
         random_state: Seed; decides which training photos are compared with the others where a class has
             more than :data:`MAX_REAL`.
@@ -312,8 +306,9 @@ def _thresholds(
     distances, n_below = {}, {}
     for space in SPACES:
         real = nearest_turned(training[some], training, space, groups=(groups[some], groups))[2]
-        unseen = nearest_turned(held_back, training, space)[2] if len(held_back) >= MIN_HELD_BACK else real
-        distances[space] = max(float(np.percentile(unseen, PERCENTILE)), _LEAST_DISTANCE)
+        unseen = nearest_turned(held_back, training, space)[2] if len(held_back) else real[:0]
+        both_kinds = np.concatenate([real, unseen])
+        distances[space] = max(float(np.percentile(both_kinds, PERCENTILE)), _LEAST_DISTANCE)
         n_below[space] = int((real < distances[space]).sum())
     return _Thresholds(distances, n_below, len(some))
 

@@ -44,7 +44,7 @@ class Copying:
         told = "copies {:.1%} (real photos against each other {:.1%}, one Gaussian {:.1%})".format(*rates)
         if self.singles_out():
             return told
-        return f"{told}: blends of few photos, not copies; more photos make them new"
+        return f"{told}: so few photos show through in any blend of them, more are needed to tell"
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain JSON values; rates are shares, 0..1."""

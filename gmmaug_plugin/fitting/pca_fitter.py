@@ -85,7 +85,7 @@ def fit_pca_mixture(
             if out:
                 refused[label] = out
             if chosen is None:
-                raise CopiesError(label, out, class_names=class_names, received=options.n_components)
+                raise CopiesError.of_class(label, out, class_names, received=options.n_components)
             mixtures.append(best[chosen].mixture)
     mixture = join_classes(mixtures, counts / counts.sum())
     model = PCAMixture(subspace.basis, mixture, subspace.noise_variance)

@@ -85,7 +85,7 @@ def fit_seed_recipe(
             alone = PCAMixture(basis, join_classes([mixtures[-1]], np.ones(1)), noise_variance)
             chosen, refused = choose([best.n_components], lambda _: alone, label, judge)  # noqa: B023
             if chosen is None:
-                raise CopiesError(label, refused, class_names=class_names, received=options.n_components)
+                raise CopiesError.of_class(label, refused, class_names, received=options.n_components)
     model = PCAMixture(basis, join_classes(mixtures, counts / counts.sum()), noise_variance)
     return Fitted(model, curves, pca.explained_variance_ratio_)
 

@@ -85,28 +85,39 @@ class Fitted:
 
 
 class CopiesError(ValueError):
-    """Every candidate of a class that was judged has been refused.
+    """What was fitted copies photos more than real photos resemble each other.
 
     Attributes:
-        label: The class.
+        label: The class of which every candidate that was judged has been refused; None where it is the
+            strength of synthesis that copies.
         refused: The candidates and why, best by the criterion first.
     """
 
     def __init__(
-        self, label: int, refused: Sequence[Refused], *, class_names: Sequence[str], received: object
-    ) -> None:
+        self, what: str, *, received: str, label: int | None = None, refused: Sequence[Refused] = ()
+    ):
+        super().__init__(
+            f"{what}. allow_copies=True (--allow-copies) keeps it all the same. Received: {received}"
+        )
+        self.label = label
+        self.refused = tuple(refused)
+
+    @classmethod
+    def of_class(
+        cls, label: int, refused: Sequence[Refused], class_names: Sequence[str], *, received: object
+    ) -> "CopiesError":
+        """Say that every candidate of a class has been refused."""
         told = "; ".join(
             f"{components(one.n_components)}: {one.reason.rstrip('.')}" for one in refused[:_MOST_TOLD]
         )
         more = len(refused) - _MOST_TOLD
-        super().__init__(
-            f"The mixture{f' of class {class_names[label]!r}' if class_names else ''} is refused. {told}"
-            f"{f'; and {more} more' if more > 0 else ''}. "
-            "allow_copies=True (--allow-copies) keeps it all the same. "
-            f"Received: n_components={received!r}"
+        of_class = f" of class {class_names[label]!r}" if class_names else ""
+        return cls(
+            f"The mixture{of_class} is refused. {told}{f'; and {more} more' if more > 0 else ''}",
+            received=f"n_components={received!r}",
+            label=label,
+            refused=refused,
         )
-        self.label = label
-        self.refused = tuple(refused)
 
 
 def choose(

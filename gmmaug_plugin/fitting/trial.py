@@ -15,7 +15,7 @@ from gmmaug_plugin.evaluation.strength import MeasuredStrength, measure_synthesi
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.pca_fitter import describe_curves, describe_refused, fit_pca_mixture
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
-from gmmaug_plugin.fitting.selection import Fitted, Judge, explain_choice
+from gmmaug_plugin.fitting.selection import CopiesError, Fitted, Judge, explain_choice
 from gmmaug_plugin.fitting.templates import choose_templates
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.images.holdout import split_holdout
@@ -103,6 +103,7 @@ def try_fit(
         random_state=options.random_state,
         quiet=quiet,
     )
+    _check_synthesis(tried, measurements, options)
     info = _describe(fitted, photo_set, held_back, options, strength, measurements)
     tried = replace(tried, info=info)
     model = tried
@@ -112,6 +113,25 @@ def try_fit(
         shares = {"explained_variance_ratio": _rounded(everything.explained_variance_ratio)}
         model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | shares)
     return Trial(model, tried, training, held_back, detector, measurements)
+
+
+def fit_untried(photo_set: PhotoSet, options: FitOptions) -> PCAMixture:
+    """Fit on all photos and measure nothing: for those who measure something else."""
+    given = FRESH if options.strength == "auto" else float(options.strength)
+    fitted = _fit(photo_set, options, quiet=True)
+    return _equip(fitted.model, photo_set, options, Strengths(given))
+
+
+def _check_synthesis(model: PCAMixture, measurements: Measurements, options: FitOptions) -> None:
+    """Raise :class:`CopiesError` where templates are moved so little that they come back."""
+    copying = measurements.copying
+    if model.templates is None or options.allow_copies or copying is None or not copying.singles_out():
+        return
+    strength = model.strengths.synthesis
+    raise CopiesError(
+        f"Synthesis from templates is refused at strength {strength:g}: {copying.describe()}",
+        received=f"strength={options.strength!r}",
+    )
 
 
 def detector_of(
@@ -205,6 +225,8 @@ def _describe(
         "photos_per_class": dict(zip(names, np.bincount(labels_of(photo_set)).tolist(), strict=True)),
         "n_skipped": len(photo_set.skipped),
         "n_held_back": 0 if held_back is None else len(held_back.images),
+        "photos": photo_set.fingerprint,
+        "photos_held_back": None if held_back is None else held_back.fingerprint,
         "n_components_per_class": dict(zip(names, chosen, strict=True)),
         "criterion_curves": describe_curves(fitted.curves, photo_set.class_names),
         "refused_candidates": describe_refused(fitted.refused, photo_set.class_names),

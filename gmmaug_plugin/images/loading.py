@@ -65,6 +65,11 @@ class PhotoSet:
                 f"digests must be one per photo, {len(self.images)}. Received: {len(self.digests)}"
             )
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the photos' digests in ascending order: which photos these are, in any order."""
+        return hashlib.sha256("".join(sorted(self.digests)).encode()).hexdigest()
+
     def take(self, indices: ArrayLike) -> "PhotoSet":
         """Some of the photos, in the order asked for.
 

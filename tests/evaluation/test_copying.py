@@ -48,7 +48,9 @@ def test_one_gaussian_through_few_photos_blends_and_singles_none_out(
     found = measure_copying(gaussian(few), CopyDetector(few), random_state=random_state)
     assert found.rates.exceeds(), "too near to the photos by the rates alone"
     assert found.singles_out() == ()
-    assert found.describe().endswith(": blends of few photos, not copies; more photos make them new")
+    assert found.describe().endswith(
+        ": so few photos show through in any blend of them, more are needed to tell"
+    )
 
 
 def test_a_sound_model_needs_no_gaussian_beside(drawn: np.ndarray) -> None:
@@ -108,7 +110,7 @@ def spaces(raw: float, contrast: float, high_pass: float) -> dict[str, float]:
             spaces(0.5, 0.0, 0.6),
             (),
             "copies 50.0% (real photos against each other 1.0%, one Gaussian 50.0%): "
-            "blends of few photos, not copies; more photos make them new",
+            "so few photos show through in any blend of them, more are needed to tell",
         ),
     ],
 )

@@ -123,7 +123,7 @@ def test_the_choice_told_is_never_a_refused_one() -> None:
 
 
 def test_unlabelled_photos_are_refused_without_a_class_name() -> None:
-    error = CopiesError(0, [Refused(410, "copies 72%")], class_names=(), received=410)
+    error = CopiesError.of_class(0, [Refused(410, "copies 72%")], (), received=410)
     assert isinstance(error, ValueError)
     assert str(error).startswith("The mixture is refused. 410 components: copies 72%. ")
     assert str(error).endswith("Received: n_components=410")

@@ -14,6 +14,7 @@ from gmmaug_plugin.evaluation.usefulness.curves import Curve, Run, measure
 from gmmaug_plugin.evaluation.usefulness.feeding import Feeder
 from gmmaug_plugin.evaluation.usefulness.planning import FEWEST_STEPS, Speed
 from gmmaug_plugin.evaluation.usefulness.splits import Split, order_of_batches, split_photos
+from gmmaug_plugin.images.duplicates import near_duplicates
 from gmmaug_plugin.progress import Advance
 
 N_POINTS = 33
@@ -49,6 +50,7 @@ class Bench:
         prepare_devices()
         self._images = images
         self._labels = labels
+        self._groups = near_duplicates(images)
         self._fit_model = fit_model
         self._photos_per_class = photos_per_class
         self._random_state = random_state
@@ -109,7 +111,9 @@ class Bench:
     def _begin(self, seed: int) -> None:
         if seed == self._seed:
             return
-        self._split = split_photos(self._labels, self._photos_per_class, (self._random_state, seed, 0))
+        self._split = split_photos(
+            self._labels, self._groups, self._photos_per_class, (self._random_state, seed, 0)
+        )
         training = self._split.training
         images, labels = self._images[training], self._labels[training]
         self._feeder = Feeder(self._fit_model(images, labels), images, labels, (self._random_state, seed, 3))

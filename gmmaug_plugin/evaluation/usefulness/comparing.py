@@ -12,6 +12,7 @@ from gmmaug_plugin.evaluation.usefulness.arms import Arm
 from gmmaug_plugin.evaluation.usefulness.curves import (
     WHENS,
     Curve,
+    Likelihood,
     Run,
     When,
     accuracies_at_equal_likelihood,
@@ -103,9 +104,11 @@ class Comparison:
             ]
         )
 
-    def frontier(self, arm: str, reference: str) -> Difference:
-        """Of the accuracy at equal likelihood."""
-        found = [accuracies_at_equal_likelihood(*pair) for pair in self._pairs(arm, reference)]
+    def frontier(self, arm: str, reference: str, measure: Likelihood = "nll_scaled") -> Difference:
+        """Of the accuracy at equal likelihood, after temperature scaling or as it is."""
+        found = [
+            accuracies_at_equal_likelihood(*pair, measure=measure) for pair in self._pairs(arm, reference)
+        ]
         return Difference.of([own - others for own, others, _ in found])
 
     def passes(self, arm: Arm, when: When, *, sure: bool) -> bool:
@@ -132,7 +135,8 @@ class Comparison:
             when: How the candidate is read.
             other: How the reference is read.
             sure: To be worse takes two standard errors then, and to be better so many that as little is left
-                to chance as with two of a normal distribution: more where seeds are few (Student's t).
+                to chance as with two of a normal distribution: more where seeds are few (Student's t) and
+                arms many (Bonferroni).
                 Otherwise both take one.
         """
         alike = self._like(arm, reference)
@@ -142,7 +146,7 @@ class Comparison:
             pool = [self.difference(one.name, name, measure, when, other) for one, name in alike]
             gains.append(sign * found.mean / _error(found, pool))
         freedom = sum(max(0, self.difference(one.name, name, "accuracy", when).n - 1) for one, name in alike)
-        needed = _students(SURE, freedom) if sure else LIKELY
+        needed = _students(SURE, freedom, len(self.candidates)) if sure else LIKELY
         return max(gains) > needed and min(gains) >= -(SURE if sure else LIKELY)
 
     def _pairs(self, arm: str, reference: str) -> list[tuple[Curve, Curve]]:
@@ -167,6 +171,6 @@ def _error(found: Difference, alike: Sequence[Difference]) -> float:
     return max(found.standard_error, pooled, _SMALLEST_ERROR)
 
 
-def _students(errors: float, freedom: int) -> float:
-    """Standard errors that leave as much to chance as so many of a normal distribution."""
-    return float(stats.t.isf(stats.norm.sf(errors), freedom)) if freedom else math.inf
+def _students(errors: float, freedom: int, n_candidates: int) -> float:
+    """Standard errors that leave as much to chance, over all candidates, as so many of a normal one."""
+    return float(stats.t.isf(stats.norm.sf(errors) / n_candidates, freedom)) if freedom else math.inf

@@ -15,6 +15,7 @@ from gmmaug_plugin.evaluation.usefulness.calibration import (
 )
 
 When = Literal["end", "early_stop"]
+Likelihood = Literal["nll", "nll_scaled"]
 WHENS: tuple[When, ...] = ("early_stop", "end")
 
 _AT_REST = 0.02
@@ -94,7 +95,7 @@ class Curve:
         loss, steps = self.values("validation_nll"), self.values("step")
         return bool(loss[steps <= 2 / 3 * steps[-1]].min(initial=np.inf) <= loss.min() + _AT_REST)
 
-    def accuracy_at(self, level: float) -> float:
+    def accuracy_at(self, level: float, measure: Likelihood = "nll_scaled") -> float:
         """Accuracy where the negative log-likelihood is at ``level`` for the last time.
 
         While a classifier trains, its accuracy goes on rising when its likelihood has long turned: the last
@@ -103,8 +104,9 @@ class Curve:
 
         Args:
             level: In nats.
+            measure: "nll_scaled" or "nll".
         """
-        nll, right = self.values("nll"), self.values("accuracy")
+        nll, right = self.values(measure), self.values("accuracy")
         within = np.flatnonzero(nll <= level)
         if not len(within):
             return float("nan")
@@ -125,18 +127,26 @@ class Curve:
         return cls(tuple(Point(*row) for row in rows))
 
 
-def accuracies_at_equal_likelihood(curve: Curve, reference: Curve) -> tuple[float, float, float]:
+def accuracies_at_equal_likelihood(
+    curve: Curve, reference: Curve, *, measure: Likelihood = "nll_scaled"
+) -> tuple[float, float, float]:
     """Compare two curves as frontiers between accuracy and likelihood.
 
     Both are read by :meth:`Curve.accuracy_at` at the lowest negative log-likelihood that both reach on the
-    test photos, the higher one of their minima: a classifier that is better calibrated without knowing
-    more has no higher accuracy there.
+    test photos, the higher one of their minima. After temperature scaling a classifier that is better
+    calibrated without knowing more gains nothing by it; as it is ("nll") it may, since its likelihood turns
+    later.
+
+    Args:
+        curve: One curve.
+        reference: The other.
+        measure: "nll_scaled" or "nll".
 
     Returns:
         Accuracy of ``curve``, that of ``reference``, and the level in nats.
     """
-    level = max(float(one.values("nll").min()) for one in (curve, reference))
-    return curve.accuracy_at(level), reference.accuracy_at(level), level
+    level = max(float(one.values(measure).min()) for one in (curve, reference))
+    return curve.accuracy_at(level, measure), reference.accuracy_at(level, measure), level
 
 
 @dataclass(frozen=True)

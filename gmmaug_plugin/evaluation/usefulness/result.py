@@ -100,7 +100,13 @@ class Usefulness:
         """
         rows = tuple(self._row(arm, when) for arm in self.comparison.arms.values())
         if when is None:
-            compared = ("arm", "seeds", "accuracy against stack or nothing, %", "against its white noise, %")
+            compared = (
+                "arm",
+                "seeds",
+                "accuracy at equal NLL, scaled, %",
+                "against its white noise, %",
+                "at equal NLL as it is, %",
+            )
             return Table("Accuracy at equal negative log-likelihood", compared, rows)
         titles = [title for title, _ in _MEASURES.values()]
         against_noise = ("accuracy against its white noise", "NLL, scaled, against that")
@@ -139,7 +145,12 @@ class Usefulness:
     def _row(self, arm: Arm, when: When | None) -> tuple[str, ...]:
         first = (arm.name, str(len(self.curves[arm.name])))
         if when is None:
-            compared = (self.comparison.frontier(arm.name, name) for name in (arm.reference, arm.control))
+            frontier = self.comparison.frontier
+            compared = (
+                frontier(arm.name, arm.reference),
+                frontier(arm.name, arm.control),
+                frontier(arm.name, arm.reference, "nll"),
+            )
             return (*first, *(signed(difference, 100) for difference in compared))
         cells = [self._cell(arm, measure, when) for measure in _MEASURES]
         against_noise = [

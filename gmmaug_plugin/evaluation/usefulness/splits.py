@@ -28,19 +28,32 @@ class Split:
     test: NDArray[np.intp]
 
 
-def split_photos(labels: NDArray[np.int32], photos_per_class: int, seed: tuple[int, ...]) -> Split:
-    """Draw photos of every class at random.
+def split_photos(
+    labels: NDArray[np.int32], groups: NDArray[np.int32], photos_per_class: int, seed: tuple[int, ...]
+) -> Split:
+    """Draw photos of every class at random; near-duplicates of training photos are not held back.
 
     Args:
         labels: Int32 (n,).
+        groups: Int32 (n,), the same number for near-duplicates.
         photos_per_class: Training photos of every class; at least three more must be there.
         seed: The same seed gives the same split.
+
+    Raises:
+        ValueError: Of a class only near-duplicates of training photos are left.
     """
     random = np.random.default_rng(seed)
+    orders = [random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    seen = groups[np.concatenate([order[:photos_per_class] for order in orders])]
     training, validation, test = [], [], []
-    for label in np.unique(labels):
-        order = random.permutation(np.flatnonzero(labels == label))
+    for order in orders:
         rest = order[photos_per_class:]
+        rest = rest[~np.isin(groups[rest], seen)]
+        if len(rest) < FEWEST_HELD_BACK:
+            raise ValueError(
+                f"Every class must have {FEWEST_HELD_BACK} photos to hold back that are no near-duplicates "
+                f"of training photos. Received: a class with {len(rest)} of them"
+            )
         n_validation = min(MOST_VALIDATION, len(rest) // 3)
         training.append(order[:photos_per_class])
         validation.append(rest[:n_validation])

@@ -125,6 +125,7 @@ def _train_all(
     with progress_bar("Training classifiers", len(trainings) * N_POINTS, quiet=quiet) as advance:
         for arm, seed in trainings:
             run = known.get((arm.name, seed))
+            trained = run is None
             try:
                 run = run or bench.train(arm, seed, steps, deadline=deadline, advance=advance)
             except OutOfTimeError:
@@ -134,7 +135,7 @@ def _train_all(
                 )
                 return replace(result, reductions=(*result.reductions, missing))
             result = replace(result, runs=(*result.runs, run))
-            if on_run is not None:
+            if on_run is not None and trained:
                 on_run(result)
     return result
 

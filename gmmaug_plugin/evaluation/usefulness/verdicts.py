@@ -32,11 +32,13 @@ def judge(comparison: Comparison) -> Verdict:
     for sure in (True, False):
         passing = [(arm, at) for arm in candidates for at in WHENS if comparison.passes(arm, at, sure=sure)]
         if passing:
-            best, when = min(passing, key=lambda one: comparison.mean(one[0].name, "nll_scaled", one[1]))
+            best, when = min(
+                passing, key=lambda one: comparison.difference(one[0].name, STACK, "nll_scaled", one[1]).mean
+            )
             tell = _yes if sure else _perhaps
             return Verdict(sure or None, tell(comparison, best, when), best, when)
     sentence = (
-        f"No: nothing that the model makes helped on top of the standard stack. The best of it, {found}. "
+        f"No: nothing that the model makes helped on top of the standard stack. The best of it: {found}. "
         f"Use the stack without it."
     )
     return Verdict(False, sentence, best, when)
@@ -75,8 +77,10 @@ def _doubt(comparison: Comparison, candidates: list[Arm]) -> str:
 
 
 def _most_accurate(comparison: Comparison, candidates: list[Arm]) -> tuple[Arm, When]:
-    """The candidate with the highest accuracy at the end, as a stack is mostly used."""
-    return max(candidates, key=lambda arm: comparison.mean(arm.name, "accuracy", "end")), "end"
+    """The candidate that gains most accuracy at the end, as a stack is mostly used."""
+    return max(
+        candidates, key=lambda arm: comparison.difference(arm.name, STACK, "accuracy", "end").mean
+    ), "end"
 
 
 def _yes(comparison: Comparison, arm: Arm, when: When) -> str:

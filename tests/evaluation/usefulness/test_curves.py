@@ -56,6 +56,17 @@ def test_equal_likelihood_shows_who_knows_more_at_the_same_level() -> None:
     assert (own, others, level) == (pytest.approx(0.35), pytest.approx(0.475), 1.4)
 
 
+def test_better_calibration_alone_gains_nothing_at_equal_likelihood() -> None:
+    """Same accuracy, same likelihood after temperature scaling; the other's likelihood turns unscaled."""
+    right, scaled = [0.3, 0.45, 0.5, 0.52], [1.5, 1.3, 1.2, 1.15]
+    turning = curve(right, [1.5, 1.3, 1.5, 1.9], nll_scaled=scaled)
+    calibrated = curve(right, [1.5, 1.3, 1.2, 1.15], nll_scaled=scaled)
+    own, others, _ = accuracies_at_equal_likelihood(calibrated, turning)
+    assert own == others
+    own, others, _ = accuracies_at_equal_likelihood(calibrated, turning, measure="nll")
+    assert own > others + 0.03
+
+
 points = st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 3)), min_size=1, max_size=8)
 
 

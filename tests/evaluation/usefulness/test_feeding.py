@@ -14,7 +14,7 @@ ARMS = {arm.name: arm for arm in make_arms([0.3, 0.7], [0.25, 0.5], [0.25])}
 
 @pytest.fixture(scope="module")
 def flowers() -> tuple[np.ndarray, np.ndarray]:
-    images, labels, _ = make_flowers(90, image_size=32, n_classes=3)
+    images, labels, _ = make_flowers(90, image_size=16, n_classes=3)
     return images, labels
 
 
@@ -30,12 +30,12 @@ def test_noise_changes_photos_as_much_as_the_variation_it_controls(
     images, labels = flowers
     noise = ARMS[name]
     varied = next(arm for arm in ARMS.values() if arm.control == name)
-    order = order_of_batches(len(images), 60, 32, (0,))
+    order = order_of_batches(len(images), 200, 32, (0,))
     by_variation = feeder.feed(varied, order, 0)
     by_noise = feeder.feed(noise, order, 0)
     n = round(varied.ratio * 32)
     chosen = order[:, :n]
-    changed = mean_squared_change(images[chosen].reshape(-1, 32, 32), by_variation.made.reshape(-1, 32, 32))
+    changed = mean_squared_change(images[chosen].reshape(-1, 16, 16), by_variation.made.reshape(-1, 16, 16))
     noisy = add_noise(tf.constant(images, tf.float32), len(images), by_noise.deviation, (1, 2)).numpy()
     assert float(np.square(noisy - images).mean()) == pytest.approx(changed, rel=0.05)
     assert feeder.energy(varied) == feeder.energy(noise) == pytest.approx(changed, rel=0.05)
@@ -103,15 +103,28 @@ def test_half_of_the_images_are_mirrored() -> None:
     assert 0.4 < mirrored.mean() < 0.6
 
 
+def test_near_duplicates_of_training_photos_are_not_held_back() -> None:
+    labels = np.repeat(np.arange(2, dtype=np.int32), 60)
+    pairs = np.arange(120) // 2
+    split = split_photos(labels, pairs, 20, (5,))
+    seen = set(pairs[split.training].tolist())
+    assert len(split.test) > 10
+    assert not seen & {*pairs[split.test].tolist(), *pairs[split.validation].tolist()}
+    with pytest.raises(ValueError, match=r"no near-duplicates.*Received: a class with 0"):
+        split_photos(labels, labels, 20, (5,))
+
+
 def test_photos_are_split_by_class_without_overlap() -> None:
     labels = np.repeat(np.arange(3, dtype=np.int32), [20, 30, 500])
-    split = split_photos(labels, 11, (5,))
+    split = split_photos(labels, np.arange(len(labels)), 11, (5,))
     assert np.bincount(labels[split.training]).tolist() == [11, 11, 11]
     assert np.bincount(labels[split.validation]).tolist() == [3, 6, 100]
     assert np.bincount(labels[split.test]).tolist() == [6, 13, 200]
     everything = np.concatenate([split.training, split.validation, split.test])
     assert len(set(everything.tolist())) == len(everything)
-    assert set(split.training.tolist()) != set(split_photos(labels, 11, (6,)).training.tolist())
+    assert set(split.training.tolist()) != set(
+        split_photos(labels, np.arange(len(labels)), 11, (6,)).training.tolist()
+    )
 
 
 def test_every_photo_comes_once_before_any_comes_again() -> None:

@@ -131,7 +131,7 @@ def test_the_same_seeds_give_the_same_figures(result: Usefulness, flowers: Flowe
     again = study_usefulness(
         *flowers, NAMES, fit_model=Fitter(), n_seeds=1, steps=33, finished=known, on_run=kept.append, **SHORT
     )
-    assert [len(one.runs) for one in kept] == list(range(1, len(again.arms) + 1))
+    assert [len(one.runs) for one in kept] == [2, 3], "told of what was trained, not of what was known"
     before = {(run.arm, run.seed): run for run in result.runs}
     for run in again.runs:
         same = before[run.arm, run.seed]
@@ -141,7 +141,7 @@ def test_the_same_seeds_give_the_same_figures(result: Usefulness, flowers: Flowe
 
 
 def test_a_model_that_ruins_labels_does_not_help(flowers: Flowers) -> None:
-    found = study_usefulness(*flowers, NAMES, fit_model=Ruin, n_seeds=2, steps=330, **SHORT)
+    found = study_usefulness(*flowers, NAMES, fit_model=Ruin, n_seeds=2, steps=231, **SHORT)
     assert found.verdict.startswith("No: ")
     ruined = found.comparison.difference("stack + variation 0.5, half", "stack", "accuracy", "end")
     assert ruined.mean < -2 * ruined.standard_error < 0
