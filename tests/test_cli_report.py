@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -293,6 +294,9 @@ def test_a_report_that_fails_leaves_the_old_one_whole(
     (tmp_path / "report").mkdir()
     for name, content in old.items():
         (tmp_path / "report" / name).write_bytes(content)
+    if photos == "fewer":
+        shutil.copytree(classes, place / photos)
+        min((place / photos).rglob("*.png")).unlink()
     done = run("gmmaug", "report", kept[0], place / photos, "-o", tmp_path / output)
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
