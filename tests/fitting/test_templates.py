@@ -5,6 +5,7 @@ import pytest
 
 from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.fitting.selection import CopiesError
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,13 @@ def test_the_same_seed_keeps_the_same_templates(flowers) -> None:
 def test_options_that_make_no_sense_are_refused(flowers, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message + r".*Received: "):
         fit(*flowers, quiet=True, **options)
+
+
+def test_templates_that_come_back_are_refused_unless_copies_are_allowed() -> None:
+    images, _, _ = make_flowers(120, image_size=32, n_classes=1)
+    options = {"n_components": 1, "templates": 10, "strength": 0.0, "holdout": 0.0, "quiet": True}
+    with pytest.raises(CopiesError, match=r"refused at strength 0: copies 100\.0%.*Received: strength=0\.0"):
+        fit(images, **options)
+    kept = fit(images, **options, allow_copies=True)
+    assert len(kept.templates) == 10
+    assert min(kept.info["copying"]["rates"].values()) > 0.95

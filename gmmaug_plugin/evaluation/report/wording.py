@@ -103,6 +103,8 @@ def judge(measures: Sequence[Measure]) -> Verdict:
         )
     failed = [measure.title for measure in others if measure.good is False]
     honest = "This model copies no more than real photos resemble each other"
+    if any(measure.real is not None and measure.value > measure.real for measure in copies):
+        honest += ", but for what chance explains"
     judged = sum(measure.good is not None for measure in others)
     if failed:
         return Verdict("open", f"{honest}, but {_how_many(len(failed), judged)} its samples from photos.")

@@ -57,3 +57,9 @@ def test_the_choice_is_told_in_the_words_of_the_fit_where_it_has_any() -> None:
     single = replace(curve, n_components=(7,), values=(1.0,), best=7)
     assert about_components([7], [single]) == "The model has 7 components; no other numbers were compared."
     assert about_components([], []) == ""
+
+
+def test_more_copies_than_real_photos_within_chance_are_told_as_that() -> None:
+    few = replace(measure("copies_raw", True), value=1.0, real=1.2)
+    assert "chance" not in judge([few]).sentence
+    assert "but for what chance explains" in judge([replace(few, value=1.6)]).sentence
