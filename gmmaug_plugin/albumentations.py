@@ -26,7 +26,7 @@ from gmmaug_plugin.artifact import load_model
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.layout import ImageLayout
 from gmmaug_plugin.mixing import MixMode, Strength, strength_range, strengths_of
-from gmmaug_plugin.models import PCAMixture
+from gmmaug_plugin.models import ImageModel
 
 # Its import would otherwise wait for a package index to tell whether there is a newer version.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -42,7 +42,7 @@ _SYNTHESIZE, _VARY = 0, 1
 """Second word of every noise seed. ``Compose(seed=...)`` gives all its transforms one seed: a move by
 the very noise that made the image would no longer leave the mixture's law as it is."""
 
-_models: dict[str, tuple[tuple[int, ...], PCAMixture]] = {}
+_models: dict[str, tuple[tuple[int, ...], ImageModel]] = {}
 
 
 class _ModelTransform(ImageOnlyTransform):
@@ -94,7 +94,7 @@ class _ModelTransform(ImageOnlyTransform):
             "strength": min(self.py_random.uniform(low, high), high),
         }
 
-    def _class_number(self, model: PCAMixture, label: Any) -> int | None:
+    def _class_number(self, model: ImageModel, label: Any) -> int | None:
         raise NotImplementedError
 
     def _leave_the_stream_of_another_process(self) -> None:
@@ -207,7 +207,7 @@ class GMMSynthesize(_ModelTransform):
         """Make one image and repeat it for the whole stack."""
         return np.repeat(self.apply(images[0], **params)[None], len(images), axis=0)
 
-    def _class_number(self, model: PCAMixture, label: Any) -> int | None:
+    def _class_number(self, model: ImageModel, label: Any) -> int | None:
         if label is not None:
             return model.label_of(_plain_label(label))
         if len(model.class_names) > 1:
@@ -221,7 +221,7 @@ class GMMSynthesize(_ModelTransform):
 class GMMVary(_ModelTransform):
     """Vary the image within the law of its mixture component.
 
-    See :meth:`gmmaug_plugin.models.PCAMixture.vary`. Pixels keep their place, roughly: masks, boxes and
+    See :meth:`gmmaug_plugin.models.ImageModel.vary`. Pixels keep their place, roughly: masks, boxes and
     keypoints are left as they are. Of colour images the brightness changes, by the same amount in every
     channel. All images of a stack or volume, and of additional targets, are moved by the same noise.
 
@@ -287,13 +287,13 @@ class GMMVary(_ModelTransform):
         )
         return varied[0]
 
-    def _class_number(self, model: PCAMixture, label: Any) -> int | None:
+    def _class_number(self, model: ImageModel, label: Any) -> int | None:
         if label is None or not model.class_names:
             return None
         return model.label_of(_plain_label(label))
 
 
-def _cached_model(path: str) -> PCAMixture:
+def _cached_model(path: str) -> ImageModel:
     """Load a model once per process, and again when its file has changed."""
     status = Path(path).stat()
     stamp = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)

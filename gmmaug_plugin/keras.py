@@ -28,7 +28,7 @@ from gmmaug_plugin.mixing import (
     strengths_of,
     synthetic_beside,
 )
-from gmmaug_plugin.models import PCAMixture
+from gmmaug_plugin.models import ImageModel
 
 try:
     from keras.utils import PyDataset
@@ -80,7 +80,7 @@ class GMMSequence(PyDataset):
         mode: ``"synthesize"`` or ``"vary"``.
         strength: How far to vary, or to move from the templates of a model that has some, in [0, 1]: one
             number, or a range (low, high) to draw from for every image; None takes what was measured for
-            the model. See :meth:`gmmaug_plugin.models.PCAMixture.vary`.
+            the model. See :meth:`gmmaug_plugin.models.ImageModel.vary`.
         shuffle: Whether arrays are used in a new order every epoch, and synthetic images stand anywhere in
             a batch; otherwise they come last. None means True. Images beside those of another
             dataset are always shuffled in.
@@ -112,7 +112,7 @@ class GMMSequence(PyDataset):
         x: ArrayLike | PyDataset,
         y: ArrayLike | None = None,
         *,
-        model: PCAMixture | str | Path,
+        model: ImageModel | str | Path,
         ratio: float,
         batch_size: int | None = None,
         mode: MixMode = "synthesize",
@@ -233,7 +233,7 @@ class _Dataset:
 class _Mixer:
     """Puts synthetic images among real ones, as a pure function of them and a seed."""
 
-    model: PCAMixture
+    model: ImageModel
     mode: MixMode
     ratio: float
     full_batch: tuple[int, int] | None

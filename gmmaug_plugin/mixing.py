@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from gmmaug_plugin.checks import one_of, whole_number
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 
 MixMode = Literal["synthesize", "vary"]
 MIX_MODES: tuple[MixMode, ...] = get_args(MixMode)
@@ -54,7 +54,7 @@ Strength = float | tuple[float, float] | None
 """How far to move images: one number, a range (low, high) to draw from, or the model's own."""
 
 
-def strengths_of(model: PCAMixture, mode: MixMode, strength: Strength) -> tuple[float, float]:
+def strengths_of(model: ImageModel, mode: MixMode, strength: Strength) -> tuple[float, float]:
     """Return the least and the greatest strength for a mode; None takes the model's own.
 
     Raises:

@@ -49,7 +49,7 @@ def noise(model):
     generator = np.random.default_rng(1)
     rows = np.resize(np.arange(max(1, len(model.class_names)) + 1, dtype=np.int32), N)
     normal = generator.standard_normal((N, model.noise_width)).astype(np.float32)
-    return rows, generator.random(N), normal
+    return rows, generator.random((N, model.uniform_width)), normal
 
 
 def graph_of(function, arguments):

@@ -6,16 +6,16 @@ from typing import Any
 
 from gmmaug_plugin.artifact import pca
 from gmmaug_plugin.artifact.container import ArtifactError, Reader, open_container, write_container
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 FORMAT = "gmmaug"
-FORMAT_VERSION = 2
-"""2 added strengths and templates; a file of version 1 is read as one without."""
 
 _CODECS: dict[str, ModuleType] = {PCAMixture.kind: pca}
+"""By kind of model, what knows its files: ``encode``, ``decode``, and the ``FORMAT_VERSION`` it writes."""
 
 
-def save_model(model: PCAMixture, path: str | Path) -> int:
+def save_model(model: ImageModel, path: str | Path) -> int:
     """Write a model to one ``.safetensors`` file, all or nothing.
 
     The same model gives the same bytes; :func:`load_model` gives back an equal model, image for image.
@@ -28,7 +28,8 @@ def save_model(model: PCAMixture, path: str | Path) -> int:
         The file's size in bytes.
 
     Raises:
-        ArtifactError: The model's values could not be loaded again; nothing is written.
+        ArtifactError: The model's values could not be loaded again, or there are no files of its kind;
+            nothing is written.
         OSError: The file cannot be written.
         ValueError: The name does not end in ``.safetensors``.
 
@@ -39,12 +40,13 @@ def save_model(model: PCAMixture, path: str | Path) -> int:
     target = Path(path)
     if target.suffix != ".safetensors":
         raise ValueError(f"An artifact's name must end in .safetensors. Received: {str(path)!r}")
-    document, tensors = _CODECS[model.kind].encode(model)
-    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "kind": model.kind}
+    codec = _codec_of(model.kind)
+    document, tensors = codec.encode(model)
+    header = {"format": FORMAT, "format_version": codec.FORMAT_VERSION, "kind": model.kind}
     return write_container(target, {**document, **header}, tensors, check=load_model)
 
 
-def load_model(path: str | Path) -> PCAMixture:
+def load_model(path: str | Path) -> ImageModel:
     """Read a model that :func:`save_model` wrote.
 
     Args:
@@ -62,15 +64,15 @@ def load_model(path: str | Path) -> PCAMixture:
         ('daisy', 'rose')
     """
     with open_container(Path(path)) as reader:
-        model: PCAMixture = _CODECS[_check_header(reader.document)].decode(reader)
+        model: ImageModel = _read_codec(reader.document).decode(reader)
         return model
 
 
-def as_model(model: PCAMixture | str | Path) -> PCAMixture:
+def as_model(model: ImageModel | str | Path) -> ImageModel:
     """Return a model as it is, and load one that is given as a path."""
     if isinstance(model, str | Path):
         return load_model(model)
-    if not isinstance(model, PCAMixture):
+    if not isinstance(model, ImageModel):
         raise TypeError(f"model must be a fitted model or the path of its file. Received: {type(model)}")
     return model
 
@@ -83,7 +85,7 @@ def describe_artifact(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
     """
     with open_container(Path(path)) as reader:
-        _CODECS[_check_header(reader.document)].decode(reader)
+        _read_codec(reader.document).decode(reader)
         return {
             "document": reader.document,
             "tensors": _describe_tensors(reader),
@@ -98,19 +100,24 @@ def _describe_tensors(reader: Reader) -> dict[str, dict[str, Any]]:
     }
 
 
-def _check_header(document: dict[str, Any]) -> str:
-    """The kind of model, if this version can read it."""
-    found, kind = document.get("format_version"), document.get("kind")
+def _codec_of(kind: object) -> ModuleType:
+    if not isinstance(kind, str) or kind not in _CODECS:
+        raise ArtifactError(f"The kind of model must be one of {list(_CODECS)}. Received: {kind!r}")
+    return _CODECS[kind]
+
+
+def _read_codec(document: dict[str, Any]) -> ModuleType:
+    """What reads a file of this document, if this version can."""
+    found = document.get("format_version")
+    newest = max(codec.FORMAT_VERSION for codec in _CODECS.values())
     if document.get("format") != FORMAT or type(found) is not int or found < 1:
         raise ArtifactError(
             f"The document must name format {FORMAT!r} and its version. "
             f"Received: {document.get('format')!r}, version {found!r}"
         )
-    if found > FORMAT_VERSION:
+    if found > newest:
         raise ArtifactError(
             f"The file was written by a newer gmmaug-plugin: update it to read the file. This one reads "
-            f"format versions up to {FORMAT_VERSION}. Received: format version {found}"
+            f"format versions up to {newest}. Received: format version {found}"
         )
-    if kind not in _CODECS:
-        raise ArtifactError(f"The kind of model must be one of {list(_CODECS)}. Received: {kind!r}")
-    return str(kind)
+    return _codec_of(document.get("kind"))

@@ -13,6 +13,9 @@ from gmmaug_plugin.models.strengths import Strengths
 from gmmaug_plugin.models.symmetry import PART_NAMES, SYMMETRIES, Symmetry, part_shape
 from gmmaug_plugin.models.templates import MAX_TEMPLATES, Templates
 
+FORMAT_VERSION = 2
+"""2 added strengths and templates; a file of version 1 is read as one without."""
+
 _WEIGHT_SLACK = 1e-6
 _MIXTURE_TENSORS = {"weights", "means", "variances", "factors", "factor_offsets", "groups", "classes"}
 _TEMPLATE_TENSORS = {"template_codes", "template_scales", "template_components"}

@@ -29,7 +29,7 @@ from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.trial import fit_untried
 from gmmaug_plugin.images import PhotoSet
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 
 _WIDTH = 180
 """Columns of a table that no terminal shows."""
@@ -146,17 +146,17 @@ def _read_pair(text: str) -> tuple[float, float]:
     return strength, ratio
 
 
-def _fit_options(model: PCAMixture) -> FitOptions:
+def _fit_options(model: ImageModel) -> FitOptions:
     """The options that a model was fitted with, but for trying it: the classifier does that."""
     known = {field.name for field in fields(FitOptions)}
     given = {name: value for name, value in model.info.get("options", {}).items() if name in known}
-    strength = model.strengths.synthesis if model.templates is not None else "auto"
+    strength = model.strengths.synthesis if model.n_templates else "auto"
     return FitOptions(**{**given, "strength": strength, "holdout": 0.0, "allow_copies": True})
 
 
 def _fit(
     images: NDArray[np.uint8], labels: NDArray[np.int32], photo_set: PhotoSet, options: FitOptions
-) -> PCAMixture:
+) -> ImageModel:
     """Fit on the training photos of one repetition: the artifact has seen the photos held back."""
     return fit_untried(PhotoSet(images, labels, photo_set.class_names, ()), options)
 
@@ -179,7 +179,7 @@ def _tell(found: Usefulness, n_before: int, output: Path | None, seconds: float,
     say(f"Trained {len(found.runs)} classifiers{before} in {seconds / 60:.1f} minutes{where}")
 
 
-def _write_strength(model: PCAMixture, path: Path, found: Usefulness) -> None:
+def _write_strength(model: ImageModel, path: Path, found: Usefulness) -> None:
     """Write what was found into the artifact, all or nothing; only a strength that helped."""
     strength = found.best_variation_strength
     if strength is None:

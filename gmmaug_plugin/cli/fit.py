@@ -19,6 +19,8 @@ from gmmaug_plugin.fitting.fitter import try_photo_set
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.models.image_model import ImageModel
+from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 
 def fit_command(
@@ -124,25 +126,27 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
     elif info["options"]["holdout"]:
         held_back = ", too few to hold some back"
     refitted = ", then fitted again on all" if trial.model is not trial.tried else ""
-    lines = [
-        f"{len(photo_set.images)} photos{skipped}{held_back}{refitted}; "
-        f"{trial.model.basis.n_dimensions} dimensions"
-    ]
-    for name, choice in info["choices"].items():
-        for refused in info["refused_candidates"].get(name, ()):
+    size = _size(trial.model)
+    lines = [f"{len(photo_set.images)} photos{skipped}{held_back}{refitted}{size}"]
+    choices = info.get("choices", {})
+    for name, choice in choices.items():
+        for refused in info.get("refused_candidates", {}).get(name, ()):
             lines.append(f"{name}: " * bool(name) + f"{refused['n_components']} refused: {refused['reason']}")
         lines.append(f"{name}: {choice}" if name else choice)
     if trial.measurements.copying is not None:
         told = trial.measurements.copying.describe()
-        lines = (
-            [*lines[:-1], f"{lines[-1]}; {told}"] if len(info["choices"]) == 1 else [*lines, f"All: {told}"]
-        )
+        lines = [*lines[:-1], f"{lines[-1]}; {told}"] if len(choices) == 1 else [*lines, f"All: {told}"]
     else:
         lines.append("Copies are not measured: no two photos of a class differ")
-    if info["synthesis_strength"]:
+    if info.get("synthesis_strength"):
         lines.append(_strength_line(info["synthesis_strength"]))
     lines.append(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s")
     return "\n".join(lines)
+
+
+def _size(model: ImageModel) -> str:
+    """How much there is of the model, for kinds that one number tells of."""
+    return f"; {model.basis.n_dimensions} dimensions" if isinstance(model, PCAMixture) else ""
 
 
 def _strength_line(measured: dict[str, Any]) -> str:

@@ -34,9 +34,13 @@ def _strengths(document: dict[str, Any]) -> str:
 
 
 def _templates(tensors: dict[str, Any]) -> str:
-    if "template_codes" not in tensors:
+    """How many templates there are: every kind of model keeps one of these tensors, a row per template."""
+    counts = [
+        tensors[name]["shape"][0] for name in ("template_codes", "template_components") if name in tensors
+    ]
+    if not counts:
         return "none"
-    count = tensors["template_codes"]["shape"][0]
+    count = counts[0]
     return f"{count}: the file holds encodings of {count} training photos, which can be made visible"
 
 
@@ -46,10 +50,12 @@ def _inspection(description: dict[str, Any]) -> list[Table]:
     about = Table("what", "value", title="Model")
     about.add_row("kind", f"{document['kind']}, format version {document['format_version']}")
     about.add_row("image size", f"{document['image_size']} x {document['image_size']}, grey 0..255")
-    about.add_row("symmetry", document["symmetry"])
+    if "symmetry" in document:
+        about.add_row("symmetry", document["symmetry"])
     about.add_row("strength of synthesis, variation", _strengths(document))
     about.add_row("templates", _templates(tensors))
-    about.add_row("noise outside the subspace", f"{document['noise_variance']:.1f} grey levels squared")
+    if "noise_variance" in document:
+        about.add_row("noise outside the subspace", f"{document['noise_variance']:.1f} grey levels squared")
     for name, count in info.get("photos_per_class", {}).items():
         components = info.get("n_components_per_class", {}).get(name, "?")
         title = escape(f"class {name}") if name else "no classes"

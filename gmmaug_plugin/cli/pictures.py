@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmmaug_plugin.artifact import load_model
 from gmmaug_plugin.cli.running import LabelOption, ModelFile, SeedOption, check_folder, say
 from gmmaug_plugin.images import read_photo
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.pictures import grid, save_png
 
 _UNSAFE = r"[^\w.-]+"
@@ -64,7 +64,7 @@ def vary_command(
     _write_pictures(varied, [f"{photo.stem}_{index:05d}" for index in range(n)], output)
 
 
-def _label(model: PCAMixture, text: str | None) -> int | str | None:
+def _label(model: ImageModel, text: str | None) -> int | str | None:
     """A class by name, or by number where no class has that name."""
     if text is None or text in model.class_names or not text.isdecimal():
         return text

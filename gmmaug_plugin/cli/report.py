@@ -23,7 +23,7 @@ from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.trial import Trial, detector_of, split_photos
 from gmmaug_plugin.images import PhotoSet, SkippedPhoto
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 
 
 def report_command(
@@ -107,7 +107,7 @@ def write_trial_report(
     return write_report(folder, contents)
 
 
-def _why_none_is_unseen(model: PCAMixture) -> str:
+def _why_none_is_unseen(model: ImageModel) -> str:
     if not model.info.get("n_held_back"):
         return "The model was fitted on all of these photos; none was held back to measure on."
     if not model.info.get("options", {}).get("refit", True):
@@ -118,7 +118,7 @@ def _why_none_is_unseen(model: PCAMixture) -> str:
     )
 
 
-def _seen_and_unseen(model: PCAMixture, photo_set: PhotoSet) -> tuple[PhotoSet, PhotoSet | None]:
+def _seen_and_unseen(model: ImageModel, photo_set: PhotoSet) -> tuple[PhotoSet, PhotoSet | None]:
     """The photos that a model was fitted on, and those it has not seen.
 
     Which were held back follows from their content; but a model that was fitted again has seen them all.
@@ -136,7 +136,7 @@ def _seen_and_unseen(model: PCAMixture, photo_set: PhotoSet) -> tuple[PhotoSet, 
     return training, held_back
 
 
-def _check_photos(model: PCAMixture, photo_set: PhotoSet) -> None:
+def _check_photos(model: ImageModel, photo_set: PhotoSet) -> None:
     if tuple(photo_set.class_names) != tuple(model.class_names):
         raise ValueError(
             f"The photos' classes must be the model's, {list(model.class_names)}. "

@@ -11,7 +11,7 @@ import typer
 
 from gmmaug_plugin.fitting.fitter import MIN_PHOTOS
 from gmmaug_plugin.images import PhotoSet, load_photos
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -69,7 +69,7 @@ def read_photos(
     return photo_set
 
 
-def resize_of(model: PCAMixture) -> str:
+def resize_of(model: ImageModel) -> str:
     """How the photos that a model was fitted on were made square."""
     return str(model.info.get("options", {}).get("resize", "stretch"))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.progress import progress_bar
 
 STEP = 0.05
@@ -41,7 +41,7 @@ class MeasuredStrength:
 
 
 def measure_synthesis_strength(
-    model: PCAMixture,
+    model: ImageModel,
     detector: CopyDetector,
     *,
     n_samples: int = N_SAMPLES,
@@ -73,7 +73,7 @@ def measure_synthesis_strength(
         images, labels = model.sample(n_samples, strength=strength, seed=random_state)
         return detector.rates(images, labels)
 
-    ladder = [1.0] if model.templates is None else _ladder()
+    ladder = _ladder() if model.n_templates else [1.0]
     with progress_bar("Measuring strengths", int(np.ceil(np.log2(len(ladder) + 1))), quiet=quiet) as advance:
         return _bisect(ladder, copying, advance)
 

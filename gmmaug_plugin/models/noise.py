@@ -9,9 +9,6 @@ from gmmaug_plugin.checks import seed_entropy
 
 Seed = int | Sequence[int] | None
 
-_BLOCK = 16
-"""Images that share one generator; a stream is cut here, wherever a caller cuts it."""
-
 
 class NoiseStream:
     """An endless stream of noise, one row per image, that may be entered anywhere.
@@ -33,16 +30,30 @@ class NoiseStream:
     def __init__(self, seed: Seed = None) -> None:
         self._key = np.random.SeedSequence(seed_entropy(seed)).generate_state(2, np.uint64)
 
-    def draw(self, *, start: int, n: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Return rows ``start`` to ``start + n``: uniforms (n,) in [0, 1) and normals (n, width)."""
-        blocks = range(start // _BLOCK, -(-(start + n) // _BLOCK))
-        uniform = np.empty((len(blocks), _BLOCK))
-        normal = np.empty((len(blocks), _BLOCK, width), np.float32)
-        for row, block in enumerate(blocks):
-            bits = np.random.Philox(key=self._key, counter=np.array([0, 0, 0, block], np.uint64))
+    def draw(
+        self, *, start: int, n: int, width: int, uniforms: int = 1, block: int = 16
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return rows ``start`` to ``start + n`` of the stream.
+
+        Args:
+            start: The first row.
+            n: Number of rows.
+            width: Normals in a row.
+            uniforms: Uniforms in a row.
+            block: Rows that share one generator; a stream is cut here, wherever a caller cuts it. Streams
+                of different widths or blocks have different numbers.
+
+        Returns:
+            Uniforms in [0, 1), (n, uniforms), and standard normals, (n, width).
+        """
+        blocks = range(start // block, -(-(start + n) // block))
+        uniform = np.empty((len(blocks), block, uniforms))
+        normal = np.empty((len(blocks), block, width), np.float32)
+        for row, counter in enumerate(blocks):
+            bits = np.random.Philox(key=self._key, counter=np.array([0, 0, 0, counter], np.uint64))
             generator = np.random.Generator(bits)
             generator.random(out=uniform[row])
             generator.standard_normal(dtype=np.float32, out=normal[row])
-        skipped = start - blocks.start * _BLOCK
+        skipped = start - blocks.start * block
         rows = slice(skipped, skipped + n)
-        return uniform.reshape(-1)[rows], normal.reshape(-1, width)[rows]
+        return uniform.reshape(-1, uniforms)[rows], normal.reshape(-1, width)[rows]

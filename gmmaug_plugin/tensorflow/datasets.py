@@ -8,8 +8,8 @@ import tensorflow as tf
 from gmmaug_plugin.artifact import as_model
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.mixing import Strength, strengths_of
+from gmmaug_plugin.models.image_model import ImageModel, Label
 from gmmaug_plugin.models.noise import Seed
-from gmmaug_plugin.models.pca_mixture import Label, PCAMixture
 from gmmaug_plugin.tensorflow.drawing import Drawing
 from gmmaug_plugin.tensorflow.mapping import parallel_map
 from gmmaug_plugin.tensorflow.noise import PlacedNoise
@@ -20,7 +20,7 @@ _BLOCK = 64
 
 
 def gmm_dataset(
-    model: PCAMixture | str | Path,
+    model: ImageModel | str | Path,
     n: int,
     *,
     like: Any = None,

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gmmaug_plugin.models.pca_mixture import Label, PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel, Label
 from gmmaug_plugin.tensorflow.engine import TensorFlowEngine
 from gmmaug_plugin.tensorflow.noise import Place, PlacedNoise
 
@@ -21,7 +21,7 @@ class Drawing:
         label: The one class to draw, by name or number; None for any.
     """
 
-    model: PCAMixture
+    model: ImageModel
     noise: PlacedNoise
     strengths: tuple[float, float]
     label: Label | None = None
@@ -37,7 +37,7 @@ class Drawing:
             Uint8 images (n, image_size, image_size) and their classes, int32 (n,).
         """
         rows = tf.fill([n], self.model.label_rows(self.label, 1)[0])
-        uniform = self.noise.uniform("component", place, [n])
+        uniform = self.noise.uniform("component", place, [n, self.model.uniform_width])
         normal = self.noise.normal("normal", place, [n, self.model.noise_width])
         strength = self._draw_strengths(place, n)
         images, labels = self.model.synthesize(self._engine, rows, strength, uniform, normal)
@@ -56,7 +56,7 @@ class Drawing:
         """
         n = grey.shape[0] or tf.shape(grey)[0]
         rows = tf.fill([n], self.model.label_rows(None, 1)[0]) if numbers is None else numbers
-        uniform = self.noise.uniform("component", place, [n])
+        uniform = self.noise.uniform("component", place, [n, self.model.uniform_width])
         normal = self.noise.normal("normal", place, [n, self.model.noise_width])
         return self.model.move(self._engine, grey, self._draw_strengths(place, n), rows, uniform, normal)
 

@@ -18,7 +18,8 @@ class TensorFlowEngine:
     :class:`~gmmaug_plugin.models.engine.NumpyEngine` gives, to within one grey level.
 
     Example:
-        >>> uniform = tf.random.stateless_uniform((4,), (0, 0), tf.float64)
+        >>> shape = (4, model.uniform_width)  # doctest: +SKIP
+        >>> uniform = tf.random.stateless_uniform(shape, (0, 0), tf.float64)  # doctest: +SKIP
         >>> normal = tf.random.stateless_normal((4, model.noise_width), (0, 1))  # doctest: +SKIP
         >>> rows = tf.constant(model.label_rows(None, 4))  # doctest: +SKIP
         >>> noise = (strength, uniform, normal)  # doctest: +SKIP

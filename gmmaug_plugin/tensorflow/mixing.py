@@ -17,8 +17,8 @@ from gmmaug_plugin.mixing import (
     strengths_of,
     synthetic_beside,
 )
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.noise import Seed
-from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.tensorflow.drawing import Drawing
 from gmmaug_plugin.tensorflow.mapping import parallel_map
 from gmmaug_plugin.tensorflow.noise import Place, PlacedNoise
@@ -30,7 +30,7 @@ _BLOCK = 64
 
 def mix(
     dataset: Any,
-    model: PCAMixture | str | Path,
+    model: ImageModel | str | Path,
     *,
     ratio: float,
     batch_size: int | None = None,
@@ -45,7 +45,7 @@ def mix(
     If the real images do not come out even, the last batch is shorter, with its share of synthetic ones.
 
     In mode "vary" all images are real, and round(ratio x B) of a batch of B, at random places, are moved
-    within the law of their class's components, see :meth:`~gmmaug_plugin.models.PCAMixture.vary`; of any
+    within the law of their class's components, see :meth:`~gmmaug_plugin.models.ImageModel.vary`; of any
     components if there are no labels, or the model has no classes.
 
     Structure, image size, channels, dtype, value range and labels stay as the dataset's; synthetic images

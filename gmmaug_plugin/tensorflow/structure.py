@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.tensorflow.labels import LabelFormat, check_class_names
 from gmmaug_plugin.tensorflow.pixels import ImageFormat, check_image_dtype, value_range_of
 
@@ -42,7 +42,7 @@ class Structure:
     weights: Any = None
 
     @classmethod
-    def plain(cls, model: PCAMixture) -> "Structure":
+    def plain(cls, model: ImageModel) -> "Structure":
         """Single uint8 images (h, w, 1) with int32 labels, without for a model of unlabelled photos."""
         images = ImageFormat((model.image_size,) * 2, 1, tf.uint8, 255.0)
         image_spec = tf.TensorSpec(images.shape, tf.uint8)
@@ -52,7 +52,7 @@ class Structure:
         return cls((image_spec, tf.TensorSpec((), tf.int32)), None, images, labels)
 
     @classmethod
-    def of(cls, dataset: Any, model: PCAMixture, *, labels_needed: bool = True) -> "Structure":
+    def of(cls, dataset: Any, model: ImageModel, *, labels_needed: bool = True) -> "Structure":
         """Read a dataset's structure off its ``element_spec`` and its first images.
 
         Elements are single images or batches of them. Labels decide where they can: scalars belong to

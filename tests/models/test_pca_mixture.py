@@ -109,7 +109,7 @@ def test_sampled_codes_have_the_components_law(symmetry: Symmetry) -> None:
     n = 20_000
     normal = np.random.default_rng(0).standard_normal((n, model.noise_width)).astype(np.float32)
     rows = np.ones(n, np.int32)
-    images, _ = model.synthesize(_Unclipped(), rows, np.ones(n), np.zeros(n), normal)
+    images, _ = model.synthesize(_Unclipped(), rows, np.ones(n), np.zeros((n, 1)), normal)
     codes = model.basis.encode(ENGINE, images - model.basis.mean)
     covariance = component_covariance(model.mixture, 0)
     assert (np.abs(codes.mean(axis=0) - model.mixture.means[0]) < 5 * np.sqrt(np.diag(covariance) / n)).all()
@@ -178,11 +178,11 @@ def test_the_move_leaves_a_component_as_it_is() -> None:
     width = model.noise_width
     rows = np.ones(n, np.int32)
     images, _ = model.synthesize(
-        _Unclipped(), rows, np.ones(n), np.zeros(n), rng.standard_normal((n, width)).astype(np.float32)
+        _Unclipped(), rows, np.ones(n), np.zeros((n, 1)), rng.standard_normal((n, width)).astype(np.float32)
     )
     for _ in range(3):
         noise = rng.standard_normal((n, width)).astype(np.float32)
-        images = model.move(ENGINE, images, np.full(n, 0.4), rows, np.zeros(n), noise)
+        images = model.move(ENGINE, images, np.full(n, 0.4), rows, np.zeros((n, 1)), noise)
     codes = model.basis.encode(ENGINE, images - model.basis.mean)
     covariance = component_covariance(model.mixture, 0)
     assert (np.abs(codes.mean(axis=0) - model.mixture.means[0]) < 5 * np.sqrt(np.diag(covariance) / n)).all()

@@ -23,6 +23,7 @@ from gmmaug_plugin.evaluation.report.making import describe_making
 from gmmaug_plugin.evaluation.spaces import SPACES, Space
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.engine import NumpyEngine
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.resizing import resize_images
 
@@ -46,12 +47,11 @@ _NEAR_PERCENTILE = 10.0
 _USUAL_NEAR = 1.1
 _EIGEN_IMAGES = 16
 _MIDDLE = 128
-_USUAL_STRENGTH = 0.5
 _NUMPY = NumpyEngine()
 
 
 def gather(
-    model: PCAMixture,
+    model: ImageModel,
     training: PhotoSet,
     held_back: PhotoSet | None = None,
     measures: Sequence[Measure] = (),
@@ -127,7 +127,7 @@ def gather(
     )
     return ReportContents(
         model_name=model_name.replace("\\", "/").rpartition("/")[2],
-        kind=str(getattr(model, "kind", "")),
+        kind=model.kind,
         image_size=model.image_size,
         class_names=tuple(model.class_names),
         n_held_back=n_held_back,
@@ -139,9 +139,7 @@ def gather(
         variations=variations,
         variation_labels=variation_labels,
         strengths=STRENGTHS,
-        default_strength=float(
-            getattr(getattr(model, "strengths", None), "variation", None) or _USUAL_STRENGTH
-        ),
+        default_strength=model.strengths.variation,
         pairs=pairs,
         nearness=nearness,
         measures=measures,
@@ -160,7 +158,7 @@ def gather(
     )
 
 
-def _check_photos(model: PCAMixture, photos: PhotoSet) -> None:
+def _check_photos(model: ImageModel, photos: PhotoSet) -> None:
     wanted = (model.image_size, model.image_size)
     if photos.images.shape[1:] != wanted or photos.images.dtype != np.uint8:
         raise ValueError(
@@ -185,7 +183,7 @@ def _shown(images: Images) -> Images:
     return resize_images(images, _MOST_PIXELS) if images.shape[-1] > _MOST_PIXELS else images
 
 
-def _samples(model: PCAMixture, n: int, random_state: int) -> tuple[Images, NDArray[np.int32] | None]:
+def _samples(model: ImageModel, n: int, random_state: int) -> tuple[Images, NDArray[np.int32] | None]:
     """Samples of every class, as many of each, so that a rare class can be judged as well."""
     if not model.class_names or not n:
         return _shown(model.sample(n, seed=(random_state, 0))[0]), None
@@ -197,7 +195,7 @@ def _samples(model: PCAMixture, n: int, random_state: int) -> tuple[Images, NDAr
 
 
 def _variations(
-    model: PCAMixture, photos: PhotoSet, n: int, random_state: int
+    model: ImageModel, photos: PhotoSet, n: int, random_state: int
 ) -> tuple[Images, NDArray[np.int32] | None]:
     """Every chosen photo at every strength, with the same noise, so that a slider moves without jumps."""
     chosen = _choose(photos, n, random_state)
@@ -221,7 +219,7 @@ def _choose(photos: PhotoSet, n: int, random_state: int) -> NDArray[np.intp]:
 
 
 def _compare(
-    model: PCAMixture,
+    model: ImageModel,
     held_back: PhotoSet | None,
     detector: "CopyDetector | None",
     n: int,
@@ -252,9 +250,9 @@ def _near(detector: "CopyDetector", held_back: PhotoSet | None, space: Space) ->
     return max(1.0, float(np.percentile(ratios, _NEAR_PERCENTILE)))
 
 
-def _eigen_images(model: PCAMixture, ratios: NDArray[np.float64]) -> Images:
+def _eigen_images(model: ImageModel, ratios: NDArray[np.float64]) -> Images:
     """The directions of greatest variance, each scaled to use all grey levels, zero in the middle."""
-    if not hasattr(model, "basis"):
+    if not isinstance(model, PCAMixture):
         return np.empty((0, model.image_size, model.image_size), np.uint8)
     q = model.basis.n_dimensions
     order = np.argsort(-ratios, kind="stable") if len(ratios) == q else np.arange(q)
@@ -268,9 +266,9 @@ def _eigen_images(model: PCAMixture, ratios: NDArray[np.float64]) -> Images:
 
 
 def _components(
-    model: PCAMixture, training: PhotoSet, held_back: PhotoSet | None
+    model: ImageModel, training: PhotoSet, held_back: PhotoSet | None
 ) -> tuple[tuple[Component, ...], tuple[Table, ...]]:
-    if not (hasattr(model, "mixture") and hasattr(model, "basis")):
+    if not isinstance(model, PCAMixture):
         return (), ()
     names = model.class_names or ("",)
     counts = _counts(training, len(names))
@@ -285,7 +283,7 @@ def _components(
 
 
 def _calibrate(
-    model: PCAMixture, training: PhotoSet, held_back: PhotoSet | None, random_state: int
+    model: ImageModel, training: PhotoSet, held_back: PhotoSet | None, random_state: int
 ) -> Calibration | None:
     if held_back is None or not len(held_back.images):
         return None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.measures import Measure
 from gmmaug_plugin.evaluation.report.contents import Curve, Refusal
+from gmmaug_plugin.models.image_model import ImageModel
 
 _TOLD_ELSEWHERE = {
     "criterion_curves",
@@ -52,13 +53,12 @@ class Making:
         return tuple(np.sort(self.explained_variance_in_code_order)[::-1].tolist())
 
 
-def describe_making(model: Any) -> Making:
+def describe_making(model: ImageModel) -> Making:
     """Sort out ``model.info``."""
     info = _mapping(model.info)
     names = tuple(model.class_names) or ("",)
     counts = _mapping(info.get("n_components_per_class"))
     reasons = _mapping(info.get("choices"))
-    strengths = getattr(model, "strengths", None)
     by_class = {name: counts[name] for name in names if isinstance(counts.get(name), int)}
     return Making(
         options=_mapping(info.get("options")),
@@ -70,7 +70,7 @@ def describe_making(model: Any) -> Making:
         explained_variance_in_code_order=_shares(info.get("explained_variance_ratio")),
         measures=tuple(_measures(info.get("measures"))),
         rest={key: value for key, value in info.items() if key not in _TOLD_ELSEWHERE}
-        | ({} if strengths is None else {"strengths": strengths.as_json()}),
+        | {"strengths": model.strengths.as_json()},
     )
 
 

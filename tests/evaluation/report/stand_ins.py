@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.models.strengths import Strengths
+
 HOSTILE_TEXT = "<script>document.title='owned'</script><img src=x onerror=\"alert(1)\">"
 HOSTILE_NAMES = (
     HOSTILE_TEXT,
@@ -18,7 +20,9 @@ HOSTILE_NAMES = (
 class BareModel:
     """Can do what every model can, and tells nothing of itself."""
 
+    kind = "bare"
     class_names = ()
+    strengths = Strengths()
     image_size = 16
 
     def __init__(self, n: int = 12) -> None:

@@ -163,7 +163,8 @@ def test_what_a_model_lacks_is_said_and_not_left_empty(pages: dict[str, Path]) -
         "does not tell with which options",
     ):
         assert sentence in text
-    assert page.all("table") == []
+    assert page.all("table") == [{"class": "facts"}], "the strengths, which every model has"
+    assert "synthesis: 1.0, variation: 0.5" in text
     assert page.all("svg") == []
     assert len(page.all("img")) == 48 + 6 * 11
 
