@@ -21,10 +21,7 @@ def choose_templates(
     *,
     random_state: int = 0,
 ) -> Templates:
-    """Encode the photos that cover the photo set best.
-
-    Every class gets its share of the templates, at least one. A class with more photos than that is cut
-    into clusters by k-means, and of each the photo nearest its centre is taken.
+    """Encode the photos that cover the photo set best, chosen by :func:`choose_photos`.
 
     Args:
         model: A model of these photos.
@@ -36,18 +33,40 @@ def choose_templates(
     Returns:
         The templates, class by class.
     """
-    counts = np.bincount(labels)
-    codes, components = [], []
     with workers():
-        for label, count in enumerate(counts):
-            of_class = _encode(model, images[labels == label])
-            wanted = max(1, round(n_templates * count / len(labels)))
-            kept = of_class if wanted >= count else of_class[_cover(of_class, wanted, random_state)]
-            log_joint = model.mixture.log_joint(_NUMPY, kept)
-            log_joint[:, model.mixture.classes != label] = -np.inf
-            codes.append(kept)
-            components.append(log_joint.argmax(axis=1))
-    return Templates.of(np.concatenate(codes), np.concatenate(components))
+        codes = np.empty((len(images), model.basis.n_dimensions))
+        for label in np.unique(labels):
+            codes[labels == label] = _encode(model, images[labels == label])
+        chosen = choose_photos(codes, labels, n_templates, random_state)
+        log_joint = model.mixture.log_joint(_NUMPY, codes[chosen])
+        log_joint[model.mixture.classes != labels[chosen][:, None]] = -np.inf
+        return Templates.of(codes[chosen], log_joint.argmax(axis=1))
+
+
+def choose_photos(
+    codes: NDArray[np.float64], labels: NDArray[np.int32], n: int, random_state: int
+) -> NDArray[np.intp]:
+    """Choose the photos that cover the photo set best.
+
+    Every class gets its share of them, at least one. A class with more photos than that is cut into clusters
+    by k-means, and of each the photo nearest its centre is taken. Call it within
+    :func:`~gmmaug_plugin.fitting.workers.workers`: k-means rounds differently with each number of threads.
+
+    Args:
+        codes: What photos are compared by, one row each.
+        labels: Class of each.
+        n: How many to choose; all when that is more than there are.
+        random_state: Seed of k-means.
+
+    Returns:
+        Numbers of the chosen photos, class by class.
+    """
+    chosen = []
+    for label, count in enumerate(np.bincount(labels)):
+        members = np.flatnonzero(labels == label)
+        wanted = max(1, round(n * count / len(labels)))
+        chosen.append(members if wanted >= count else members[_cover(codes[members], wanted, random_state)])
+    return np.concatenate(chosen)
 
 
 def _encode(model: PCAMixture, images: NDArray[np.uint8]) -> NDArray[np.float64]:
