@@ -30,9 +30,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom
 
 from gmmaug_plugin.checks import one_of
-from gmmaug_plugin.evaluation.nearest import nearest_turned, turned
+from gmmaug_plugin.evaluation.nearest import nearest_turned
 from gmmaug_plugin.evaluation.spaces import SPACES, Space, check_images
 from gmmaug_plugin.images.duplicates import near_duplicates
+from gmmaug_plugin.models.symmetry import turned
 
 __all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
 

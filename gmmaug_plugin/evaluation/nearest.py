@@ -7,42 +7,18 @@ sections 2.6 and 2.7). Two products do the work of eight, exactly.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.spaces import Space, to_space
 from gmmaug_plugin.models.engine import NumpyEngine
-from gmmaug_plugin.models.symmetry import fold
-
-N_SYMMETRIES = 8
-
-Pixel = TypeVar("Pixel", np.uint8, np.float32)
+from gmmaug_plugin.models.symmetry import N_SYMMETRIES, fold, turned
 
 _ENGINE = NumpyEngine()
 _IMAGES_AT_ONCE = 1024
 _PHOTOS_AT_ONCE = 256
 _TURNED_AT_ONCE = 32
-
-
-def turned(images: NDArray[Pixel], symmetry: int) -> NDArray[Pixel]:
-    """Images under one of the eight symmetries of the square.
-
-    Args:
-        images: (..., image_size, image_size).
-        symmetry: 0..7: half of it (rounded down) in quarter turns to the left, of the image itself where it
-            is even and of its left-right mirror image where it is odd.
-
-    Returns:
-        The same shape, a view.
-
-    Example:
-        >>> turned(np.array([[1, 2], [3, 4]], np.uint8), 3).tolist()
-        [[1, 3], [2, 4]]
-    """
-    quarters, mirrored = divmod(symmetry, 2)
-    return np.rot90(images[..., ::-1] if mirrored else images, quarters, axes=(-2, -1))
 
 
 def nearest_turned(

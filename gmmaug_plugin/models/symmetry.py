@@ -17,11 +17,14 @@ d4      the eight rotations and mirrors of a        even in both axes, odd in bo
 ======  ==========================================  ========================================
 """
 
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmmaug_plugin.models.engine import Array, Engine
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 Symmetry = Literal["none", "flip", "d4"]
 SYMMETRIES: tuple[Symmetry, ...] = get_args(Symmetry)
@@ -92,6 +95,29 @@ def symmetric_copies(images: np.ndarray, symmetry: Symmetry) -> np.ndarray:
     if symmetry == "flip":
         return mirrored
     return np.concatenate([np.rot90(mirrored, turns, axes=(1, 2)) for turns in range(4)])
+
+
+N_SYMMETRIES = 8
+"""Of a square: four rotations, each mirrored or not."""
+
+
+def turned(images: NDArray[Pixel], symmetry: int) -> NDArray[Pixel]:
+    """Images under one of the eight symmetries of the square.
+
+    Args:
+        images: (..., image_size, image_size).
+        symmetry: 0..7: half of it (rounded down) in quarter turns to the left, of the image itself where it
+            is even and of its left-right mirror image where it is odd.
+
+    Returns:
+        The same shape, a view.
+
+    Example:
+        >>> turned(np.array([[1, 2], [3, 4]], np.uint8), 3).tolist()
+        [[1, 3], [2, 4]]
+    """
+    quarters, mirrored = divmod(symmetry, 2)
+    return np.rot90(images[..., ::-1] if mirrored else images, quarters, axes=(-2, -1))
 
 
 def _fold_axis(engine: Engine, images: Array, axis: int) -> tuple[Array, Array]:

@@ -66,9 +66,20 @@ class Templates:
             classes: Class of every mixture component, (K,).
             class_weights: Share of every class, (C,).
         """
-        of_template = classes[self.components]
-        counts = np.bincount(of_template, minlength=len(class_weights))
-        in_class = of_template == np.arange(len(class_weights))[:, None]
-        with np.errstate(divide="ignore"):
-            overall = np.log(class_weights[of_template] / counts[of_template])
-        return np.concatenate([np.where(in_class, 0.0, -np.inf), overall[None]])
+        return template_log_weights(classes[self.components], class_weights)
+
+
+def template_log_weights(
+    of_template: NDArray[np.int32], class_weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Log weights (C + 1, T) of templates within each class, and last over all classes.
+
+    Args:
+        of_template: Class of every template, (T,).
+        class_weights: Share of every class, (C,).
+    """
+    counts = np.bincount(of_template, minlength=len(class_weights))
+    in_class = of_template == np.arange(len(class_weights))[:, None]
+    with np.errstate(divide="ignore"):
+        overall = np.log(class_weights[of_template] / counts[of_template])
+    return np.concatenate([np.where(in_class, 0.0, -np.inf), overall[None]])

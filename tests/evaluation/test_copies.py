@@ -10,9 +10,9 @@ from scipy.stats import fisher_exact
 
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates
-from gmmaug_plugin.evaluation.nearest import turned
 from gmmaug_plugin.evaluation.spaces import SPACES
 from gmmaug_plugin.images import load_photos
+from gmmaug_plugin.models.symmetry import turned
 
 SIZE = 32
 EVERYWHERE = dict.fromkeys(SPACES, 1.0)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from gmmaug_plugin.evaluation.nearest import N_SYMMETRIES, nearest_turned, turned
+from gmmaug_plugin.evaluation.nearest import nearest_turned
 from gmmaug_plugin.evaluation.spaces import SPACES, to_space
-from gmmaug_plugin.models.symmetry import symmetric_copies
+from gmmaug_plugin.models.symmetry import N_SYMMETRIES, symmetric_copies, turned
 
 
 def noise(n: int, size: int, seed: int = 0) -> np.ndarray:
