@@ -15,8 +15,8 @@ from gmmaug_plugin.cli.running import (
     read_photos,
     say,
 )
-from gmmaug_plugin.fitting.fitter import try_photo_set
-from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.fitter import enlarge_to_fit, try_photo_set
+from gmmaug_plugin.fitting.options import DEFAULT_MODEL, options_for
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel
@@ -26,7 +26,10 @@ from gmmaug_plugin.models.pca_mixture import PCAMixture
 def fit_command(
     photos: PhotosPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="The artifact, NAME.safetensors.")],
-    model: Annotated[str, typer.Option(metavar="pca", help="Kind of model.")] = "pca",
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="multiscale|pca", help=f"Kind of model; {DEFAULT_MODEL} if not given."),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(metavar="seed", help="Fit as the original notebook did, with scikit-learn, to compare."),
@@ -34,28 +37,46 @@ def fit_command(
     image_size: Annotated[
         int | None, typer.Option(help="Height and width to fit at; 128 unless arrays are square already.")
     ] = None,
-    variance: Annotated[
-        float, typer.Option(help="Share of the variance the basis keeps, or its number of dimensions.")
-    ] = 0.99,
-    whiten: Annotated[bool, typer.Option("--whiten", help="Compare codes at unit variance.")] = False,
-    symmetry: Annotated[
-        str, typer.Option(metavar="none|flip|d4", help="Take photos also mirrored, or in all 8 positions.")
-    ] = "flip",
     n_components: Annotated[
         str,
-        typer.Option(metavar="auto|10|1:600:10", help="Components per class, or candidates to choose from."),
+        typer.Option(metavar="auto|10|1:600:10", help="Components per level (pca: class), or candidates."),
     ] = "auto",
     criterion: Annotated[
-        str, typer.Option(metavar="aic|bic|heldout", help="How to choose among candidates.")
-    ] = "aic",
+        str | None,
+        typer.Option(
+            metavar="aic|bic|heldout", help="How to choose among candidates; bic if not given (pca: aic)."
+        ),
+    ] = None,
+    sharing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="details|none|all", help="What classes share: the details (if not given), nothing, all."
+        ),
+    ] = None,
+    variance: Annotated[
+        float | None,
+        typer.Option(help="pca: share of the variance the basis keeps (0.99), or its number of dimensions."),
+    ] = None,
+    whiten: Annotated[
+        bool | None, typer.Option("--whiten", help="pca: compare codes at unit variance.")
+    ] = None,
+    symmetry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|flip|d4", help="pca: take photos also mirrored (flip), or in all 8 positions."
+        ),
+    ] = None,
     covariance_type: Annotated[
-        str, typer.Option(metavar="full|tied|diag|spherical", help="Shape of the components.")
-    ] = "diag",
+        str | None,
+        typer.Option(metavar="full|tied|diag|spherical", help="pca: shape of the components; diag."),
+    ] = None,
     max_iter: Annotated[int, typer.Option(help="Most steps of expectation maximisation.")] = 100,
     tol: Annotated[
         float, typer.Option(help="Stop when the mean log-likelihood rises by less (nats).")
     ] = 1e-3,
-    n_init: Annotated[int, typer.Option(help="Number of starts; the likeliest is kept.")] = 1,
+    n_init: Annotated[
+        int | None, typer.Option(help="pca: number of starts, 1; the likeliest is kept.")
+    ] = None,
     templates: Annotated[
         int, typer.Option(help="Photos whose codes are kept in the file, for synthesis to start from.")
     ] = 0,
@@ -86,15 +107,16 @@ def fit_command(
     _check_target(output)
     if report is not None:
         check_report(report)
-    options = FitOptions(
-        model=model,  # type: ignore[arg-type]
-        recipe=recipe,  # type: ignore[arg-type]
+    options = options_for(
+        model,  # type: ignore[arg-type]
+        recipe,  # type: ignore[arg-type]
+        n_components=n_components,
+        criterion=criterion,
+        sharing=sharing,
         variance=variance,
         whiten=whiten,
-        symmetry=symmetry,  # type: ignore[arg-type]
-        n_components=n_components,
-        criterion=criterion,  # type: ignore[arg-type]
-        covariance_type=covariance_type,  # type: ignore[arg-type]
+        symmetry=symmetry,
+        covariance_type=covariance_type,
         max_iter=max_iter,
         tol=tol,
         n_init=n_init,
@@ -106,6 +128,8 @@ def fit_command(
         random_state=random_state,
     )
     photo_set = read_photos(photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet)
+    if image_size is None:
+        photo_set = enlarge_to_fit(photo_set, options)
     trial = try_photo_set(photo_set, options, features=None if report is not None else False, quiet=quiet)
     trial.model.save(output)
     if report is not None:
@@ -135,7 +159,12 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
         lines.append(f"{name}: {choice}" if name else choice)
     if trial.measurements.copying is not None:
         told = trial.measurements.copying.describe()
-        lines = [*lines[:-1], f"{lines[-1]}; {told}"] if len(choices) == 1 else [*lines, f"All: {told}"]
+        if info.get("variation_strength"):
+            lines += _variation_lines(info["variation_strength"], told, trial.model)
+        elif len(choices) == 1:
+            lines[-1] += f"; {told}"
+        else:
+            lines.append(f"All: {told}")
     else:
         lines.append("Copies are not measured: no two photos of a class differ")
     if info.get("synthesis_strength"):
@@ -156,6 +185,16 @@ def _strength_line(measured: dict[str, Any]) -> str:
         "At no strength is synthesis from templates as far from photos as photos are from each other; "
         "it moves them by 1, as far as can be"
     )
+
+
+def _variation_lines(measured: dict[str, Any], told: str, model: ImageModel) -> list[str]:
+    strength = f"{measured['strength']:g}"
+    least = ": the least that is no copying" if measured["within"] else ", which is as far as can be"
+    return [
+        f"Photos varied by strength {strength}{least}: {told}",
+        f"In training photos are varied by {model.strengths.variation:g}; "
+        "for synthesis from nothing, keep templates (--templates 200)",
+    ]
 
 
 def _check_target(output: Path) -> None:

@@ -22,6 +22,7 @@ from gmmaug_plugin.evaluation.likelihood import (
 from gmmaug_plugin.evaluation.manifolds import measure_manifolds
 from gmmaug_plugin.evaluation.measures import Measure
 from gmmaug_plugin.evaluation.sliced_wasserstein import measure_sliced_wasserstein
+from gmmaug_plugin.evaluation.subject import VARIED, VariedPhotos
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.resizing import resize_images
@@ -153,6 +154,8 @@ def measure_model(
         raise ValueError(f"Measures need at least {FEWEST_PHOTOS} photos. Received: {len(photos)}")
     notes: list[str] = []
     with_features = _wants_features(features, training, notes)
+    if isinstance(model, VariedPhotos):
+        notes.append(VARIED.format(model.strength))
     rng = np.random.default_rng([random_state, 6])
     with progress_bar("Measuring", 6, quiet=quiet) as advance:
         samples, labels = model.sample(n_samples, seed=random_state)

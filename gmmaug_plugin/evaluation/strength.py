@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates
+from gmmaug_plugin.evaluation.subject import VariedPhotos
+from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.progress import progress_bar
 
@@ -74,8 +76,46 @@ def measure_synthesis_strength(
         return detector.rates(images, labels)
 
     ladder = _ladder() if model.n_templates else [1.0]
-    with progress_bar("Measuring strengths", int(np.ceil(np.log2(len(ladder) + 1))), quiet=quiet) as advance:
+    with progress_bar("Measuring strengths", _n_tries(ladder), quiet=quiet) as advance:
         return _bisect(ladder, copying, advance)
+
+
+def measure_variation_strength(
+    model: ImageModel,
+    photos: PhotoSet,
+    detector: CopyDetector,
+    *,
+    n_samples: int = N_SAMPLES,
+    random_state: int = 0,
+    quiet: bool = True,
+) -> MeasuredStrength:
+    """Find the smallest strength at which photos that a model varies are no copies of themselves.
+
+    As :func:`measure_synthesis_strength`, of photos at random, all strengths of the same photos and noise.
+
+    Args:
+        model: Any model.
+        photos: The photos it was fitted on, of its size.
+        detector: Knows these.
+        n_samples: Varied photos to judge each strength by.
+        random_state: Seed of photos and noise.
+        quiet: Show no progress.
+
+    Returns:
+        The strength, in [0, 1], and what was tried.
+    """
+
+    def copying(strength: float) -> CopyRates:
+        images, labels = VariedPhotos(model, photos, strength).sample(n_samples, seed=random_state)
+        return detector.rates(images, labels)
+
+    ladder = _ladder()
+    with progress_bar("Measuring strengths", _n_tries(ladder), quiet=quiet) as advance:
+        return _bisect(ladder, copying, advance)
+
+
+def _n_tries(ladder: list[float]) -> int:
+    return int(np.ceil(np.log2(len(ladder) + 1)))
 
 
 def _ladder() -> list[float]:

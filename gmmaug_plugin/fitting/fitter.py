@@ -1,19 +1,33 @@
 """The front door of fitting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType
-from gmmaug_plugin.fitting.options import Criterion, FitOptions, ModelKind, NComponents, Recipe
+from gmmaug_plugin.fitting.kinds import labels_of
+from gmmaug_plugin.fitting.multiscale.multiscale_fitter import HELD_OUT
+from gmmaug_plugin.fitting.options import (
+    Criterion,
+    FitOptions,
+    ModelKind,
+    NComponents,
+    Recipe,
+    options_for,
+)
 from gmmaug_plugin.fitting.selection import N_FOLDS
-from gmmaug_plugin.fitting.trial import Trial, labels_of, split_photos, try_fit
+from gmmaug_plugin.fitting.trial import Trial, split_photos, try_fit
 from gmmaug_plugin.images import Labels, PhotoError, Photos, PhotoSet, Resize, load_photos
 from gmmaug_plugin.models.basis import MAX_IMAGE_SIZE
-from gmmaug_plugin.models.pca_mixture import PCAMixture
+from gmmaug_plugin.models.image_model import ImageModel
+from gmmaug_plugin.models.multiscale import Sharing
+from gmmaug_plugin.models.multiscale.conditional import MAX_COMPONENTS
+from gmmaug_plugin.models.multiscale.pyramid import IMAGE_SIZES, n_levels
 from gmmaug_plugin.models.symmetry import Symmetry, part_shape
+from gmmaug_plugin.resizing import resize_images
 
 MIN_PHOTOS = 4
 """Fewest photos to fit on: the noise floor is measured on halves."""
@@ -23,18 +37,19 @@ def fit(
     photos: Photos | PhotoSet,
     labels: Labels | None = None,
     *,
-    model: ModelKind = "pca",
+    model: ModelKind | None = None,
     recipe: Recipe | None = None,
     image_size: int | None = None,
-    variance: float = 0.99,
-    whiten: bool = False,
-    symmetry: Symmetry = "flip",
     n_components: NComponents = "auto",
-    criterion: Criterion = "aic",
-    covariance_type: CovarianceType = "diag",
+    criterion: Criterion | None = None,
+    sharing: Sharing | None = None,
+    variance: float | None = None,
+    whiten: bool | None = None,
+    symmetry: Symmetry | None = None,
+    covariance_type: CovarianceType | None = None,
     max_iter: int = 100,
     tol: float = 1e-3,
-    n_init: int = 1,
+    n_init: int | None = None,
     templates: int = 0,
     strength: float | str = "auto",
     holdout: float = 0.15,
@@ -44,30 +59,39 @@ def fit(
     random_state: int = 0,
     strict: bool = False,
     quiet: bool = False,
-) -> PCAMixture:
+) -> ImageModel:
     """Learn a mixture model of photos.
 
-    All classes share one basis of principal images; each has a mixture of its own, weighted by its
-    number of photos.
+    What kinds of model there are and how they share classes is told by :class:`MultiscaleMixture` and
+    :class:`PCAMixture` in :mod:`gmmaug_plugin.models`.
 
     Args:
         photos: A folder (of class folders, or flat), paths, a ``.npy`` or ``.npz`` file, an array
             (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or float in [0, 1], or a loaded
             :class:`~gmmaug_plugin.images.PhotoSet`, to which no option of loading can be given.
         labels: One per photo, for paths and arrays.
-        model: The kind of model: "pca".
+        model: The kind of model: "multiscale", mixtures on the bands of a pyramid, or "pca", a mixture over
+            whole images. None takes the default, or the one that the recipe is of.
         recipe: "seed" fits as the notebook did that this project began as, with scikit-learn itself:
             for comparison, since it copies photos. Only ``n_components`` and ``random_state`` count then.
-        image_size: Height and width to fit at. By default 128 for files; square arrays keep theirs.
-        variance: Share of the variance that the basis keeps, or its number of dimensions.
-        whiten: Start and compare components with all dimensions at unit variance, as the notebook did.
-        symmetry: Take the photos also mirrored ("flip") or in all eight positions of a square ("d4").
-        n_components: Components per class: a number, "auto", a range "1:600:10", or several numbers.
-        criterion: How to choose among several: "aic", "bic", or "heldout" (5-fold cross-validation).
-        covariance_type: "full", "tied", "diag" or "spherical".
+        image_size: Height and width to fit at. By default 128 for files; square arrays keep theirs, but for
+            "multiscale" they are enlarged to the next of 32, 64, 128, 256 and 512 pixels.
+        n_components: Components per class ("pca") or level ("multiscale"): a number, "auto", a range
+            "1:600:10", or several numbers.
+        criterion: How to choose among several: "aic", "bic", or "heldout" (of "pca" 5-fold cross-validation,
+            of "multiscale" one photo in five). None takes "aic" for "pca" and "bic" for "multiscale".
+        sharing: Of "multiscale": which classes share what. "details" (the default): a base for each class,
+            the details are common; "none": each class has details of its own; "all": nothing tells classes
+            apart.
+        variance: Of "pca": share of the variance that the basis keeps, or its number of dimensions; 0.99.
+        whiten: Of "pca": start and compare components with all dimensions at unit variance, as the notebook
+        did.
+        symmetry: Of "pca": take the photos also mirrored ("flip", the default) or in all eight positions of a
+            square ("d4"), or as they are ("none"). "multiscale" takes all eight.
+        covariance_type: Of "pca": "full", "tied", "diag" (the default) or "spherical".
         max_iter: Most steps of expectation maximisation.
         tol: Stop when the mean log-likelihood, in nats, rises by less.
-        n_init: Number of starts, of which the likeliest is kept.
+        n_init: Of "pca": number of starts, of which the likeliest is kept; 1.
         templates: Photos whose codes the model keeps, for synthesis to start from; they are encodings of
             training photos. 0 keeps none: synthesis draws from the mixture alone.
         strength: How far synthesis moves from a template: in [0, 1], or "auto" for the smallest that copies
@@ -97,12 +121,13 @@ def fit(
         >>> model.n_components
         4
     """
-    options = FitOptions(
-        model=model,
-        recipe=recipe,
+    options = options_for(
+        model,
+        recipe,
         variance=variance,
         whiten=whiten,
         symmetry=symmetry,
+        sharing=sharing,
         n_components=n_components,
         criterion=criterion,
         covariance_type=covariance_type,
@@ -133,10 +158,21 @@ def fit(
             min_photos=MIN_PHOTOS,
             quiet=quiet,
         )
+        if image_size is None:
+            photo_set = enlarge_to_fit(photo_set, options)
     return fit_photo_set(photo_set, options, quiet=quiet)
 
 
-def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, quiet: bool) -> PCAMixture:
+def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:
+    """Photos at the next size that the kind of model is fitted at, where nobody asked for a size."""
+    size = photo_set.images.shape[1]
+    if options.model != "multiscale" or size in IMAGE_SIZES:
+        return photo_set
+    larger = min((one for one in IMAGE_SIZES if one > size), default=IMAGE_SIZES[-1])
+    return replace(photo_set, images=resize_images(photo_set.images, (larger, larger)))
+
+
+def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, quiet: bool) -> ImageModel:
     """Fit loaded photos; see :func:`fit`."""
     return try_photo_set(photo_set, options, features=False, quiet=quiet).model
 
@@ -158,6 +194,9 @@ def _check_photos(
             f"Too few usable photos: at least {MIN_PHOTOS} are needed. Received: {len(images)} photos"
         )
     whole_number("image_size", images.shape[1], 1, MAX_IMAGE_SIZE)
+    if options.model == "multiscale":
+        _check_multiscale(images, labels, options)
+        return
     if options.recipe is None:
         part_shape(options.symmetry, images.shape[1])
     counts = np.bincount(labels)
@@ -174,4 +213,24 @@ def _check_photos(
         raise ValueError(
             f"n_components is counted per class and must be at most the number of photos{name} to fit on "
             f"({most}). Received: n_components={options.as_json()['n_components']}"
+        )
+
+
+def _check_multiscale(images: NDArray[np.uint8], labels: NDArray[np.int32], options: FitOptions) -> None:
+    n_levels(images.shape[1])
+    counts = np.bincount(labels) if options.sharing == "none" else np.array([len(images)])
+    wanted = options.n_components
+    several = not isinstance(wanted, int) and wanted != (1,)
+    if options.criterion == "heldout" and several and counts.min() < HELD_OUT:
+        raise PhotoError(
+            f"criterion='heldout' holds out one photo in {HELD_OUT} and needs as many of each class that has "
+            f"details of its own. Received: {counts.min()} photos"
+        )
+    most = MAX_COMPONENTS // len(counts)
+    greatest = wanted if isinstance(wanted, int) else max(wanted) if isinstance(wanted, tuple) else 1
+    if greatest > most:
+        raise ValueError(
+            f"n_components must be at most {most}: a level has at most {MAX_COMPONENTS} components, for "
+            f"{len(counts)} groups of photos that share nothing. "
+            f"Received: n_components={options.as_json()['n_components']}"
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from gmmaug_plugin.checks import one_of, whole_number
 from gmmaug_plugin.fitting.expectation_maximisation import COVARIANCE_TYPES, CovarianceType
+from gmmaug_plugin.models.multiscale import SHARINGS, Sharing
 from gmmaug_plugin.models.strengths import FRESH
 from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
 from gmmaug_plugin.models.templates import MAX_TEMPLATES
@@ -17,12 +18,58 @@ from gmmaug_plugin.models.templates import MAX_TEMPLATES
 Criterion = Literal["aic", "bic", "heldout"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Recipe = Literal["seed"]
-ModelKind = Literal["pca"]
+ModelKind = Literal["pca", "multiscale"]
+MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
+DEFAULT_MODEL: ModelKind = "multiscale"
 
 _GREATEST_SEED = 2**32 - 1
 """Of scikit-learn's ``random_state``; every start adds one."""
 
 NComponents = int | str | Iterable[int]
+
+OWN_OPTIONS: dict[ModelKind, dict[str, Any]] = {
+    "pca": {
+        "variance": 0.99,
+        "whiten": False,
+        "symmetry": "flip",
+        "covariance_type": "diag",
+        "n_init": 1,
+        "criterion": "aic",
+    },
+    "multiscale": {"sharing": "details", "criterion": "bic"},
+}
+"""By kind of model, the options that not every kind knows, or has another default for."""
+
+
+def options_for(model: ModelKind | None, recipe: Recipe | None, **given: Any) -> "FitOptions":
+    """Options of a fit, with the defaults of its kind of model.
+
+    Args:
+        model: The kind; None takes the default, or the one that the recipe is of.
+        recipe: The recipe.
+        **given: Other fields of :class:`FitOptions`; None takes the default.
+
+    Raises:
+        ValueError: An option is none of the allowed ones, or of another kind of model.
+
+    Example:
+        >>> options_for("multiscale", None, criterion=None).criterion
+        'bic'
+    """
+    kind: ModelKind = DEFAULT_MODEL if model is None and recipe is None else model or "pca"
+    one_of("model", kind, MODEL_KINDS)
+    if recipe is not None and kind != "pca":
+        raise ValueError(f'recipe="seed" fits model="pca". Received: {recipe=}, {model=}')
+    own = OWN_OPTIONS[kind]
+    chosen = {name: value for name, value in given.items() if value is not None}
+    foreign = {name for options in OWN_OPTIONS.values() for name in options} - set(own)
+    wrong = sorted(foreign & set(chosen))
+    if wrong:
+        raise ValueError(
+            f"{', '.join(wrong)}: no option of model={kind!r}, whose own options are {sorted(own)}. "
+            f"Received: {', '.join(f'{name}={chosen[name]!r}' for name in wrong)}"
+        )
+    return FitOptions(model=kind, recipe=recipe, **{**own, **chosen})
 
 
 @dataclass(frozen=True)
@@ -38,6 +85,7 @@ class FitOptions:
     variance: float = 0.99
     whiten: bool = False
     symmetry: Symmetry = "flip"
+    sharing: Sharing = "details"
     n_components: NComponents = "auto"
     criterion: Criterion = "aic"
     covariance_type: CovarianceType = "diag"
@@ -53,9 +101,10 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         choices = {
-            "model": ("pca",),
+            "model": MODEL_KINDS,
             "recipe": (None, "seed"),
             "symmetry": SYMMETRIES,
+            "sharing": SHARINGS,
             "criterion": CRITERIA,
             "covariance_type": COVARIANCE_TYPES,
         }
@@ -88,10 +137,13 @@ class FitOptions:
         return [replace(self, n_components=k) for k in n_components]
 
     def as_json(self) -> dict[str, Any]:
-        """The options as plain JSON values."""
+        """The options that the kind of model knows, as plain JSON values."""
+        own = OWN_OPTIONS[self.model]
+        foreign = {name for options in OWN_OPTIONS.values() for name in options} - set(own)
         options = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in asdict(self).items()
+            if name not in foreign
         }
         if isinstance(self.n_components, tuple):
             options["n_components"] = list(self.n_components)

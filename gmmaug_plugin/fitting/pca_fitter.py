@@ -126,7 +126,7 @@ def describe_curves(
 ) -> dict[str, list[dict[str, Any]]]:
     """Every class's curves as plain JSON values, by class name ("" for unlabelled photos)."""
     names = class_names or ("",)
-    return {names[label]: [_describe(curve) for curve in of_class] for label, of_class in curves.items()}
+    return {names[label]: [describe_curve(curve) for curve in of_class] for label, of_class in curves.items()}
 
 
 def describe_refused(
@@ -137,7 +137,8 @@ def describe_refused(
     return {names[label]: [asdict(one) for one in of_class] for label, of_class in refused.items()}
 
 
-def _describe(curve: CriterionCurve) -> dict[str, Any]:
+def describe_curve(curve: CriterionCurve) -> dict[str, Any]:
+    """A curve as plain JSON values."""
     errors = curve.standard_errors
     return {
         "criterion": curve.criterion,

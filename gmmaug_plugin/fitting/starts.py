@@ -26,11 +26,18 @@ def k_means_start(X: Codes, n_components: int, random_state: int) -> Responsibil
     """Responsibilities (n, K), zero or one, by k-means."""
     if n_components == 1:
         return np.ones((len(X), 1))
+    return np.asarray(np.eye(n_components)[k_means_labels(X, n_components, random_state)])
+
+
+def k_means_labels(
+    X: NDArray[np.floating], n_clusters: int, random_state: int, *, max_iter: int = 300
+) -> NDArray[np.int32]:
+    """Cluster of every row, (n,), by k-means from one start."""
     with warnings.catch_warnings():
-        # Fewer different photos than components: the rest own nothing and weigh nothing.
+        # Fewer different rows than clusters: the rest own nothing and weigh nothing.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = KMeans(n_components, n_init=1, random_state=random_state).fit(X).labels_
-    return np.asarray(np.eye(n_components)[labels])
+        clusters = KMeans(n_clusters, n_init=1, max_iter=max_iter, random_state=random_state)
+        return np.asarray(clusters.fit(X).labels_, np.int32)
 
 
 def split_start(X: Codes, smaller: Mixture, n_components: int) -> Responsibilities:

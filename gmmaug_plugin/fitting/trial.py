@@ -1,24 +1,26 @@
 """A fit that is tried on photos held back before it is handed over."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
 from gmmaug_plugin.evaluation.copying import measure_copying
 from gmmaug_plugin.evaluation.measuring import Measurements, measure_model
-from gmmaug_plugin.evaluation.strength import MeasuredStrength, measure_synthesis_strength
+from gmmaug_plugin.evaluation.strength import (
+    MeasuredStrength,
+    measure_synthesis_strength,
+    measure_variation_strength,
+)
+from gmmaug_plugin.evaluation.subject import VariedPhotos, subject_of
+from gmmaug_plugin.fitting.kinds import KINDS, labels_of
 from gmmaug_plugin.fitting.options import FitOptions
-from gmmaug_plugin.fitting.pca_fitter import describe_curves, describe_refused, fit_pca_mixture
-from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
-from gmmaug_plugin.fitting.selection import CopiesError, Fitted, Judge, explain_choice
-from gmmaug_plugin.fitting.templates import choose_templates
+from gmmaug_plugin.fitting.selection import CopiesError, Judge
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.images.holdout import split_holdout
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.strengths import FRESH, Strengths
 
@@ -45,8 +47,8 @@ class Trial:
         measurements: Every measure of ``tried``.
     """
 
-    model: PCAMixture
-    tried: PCAMixture
+    model: ImageModel
+    tried: ImageModel
     training: PhotoSet
     held_back: PhotoSet | None
     detector: CopyDetector | None
@@ -87,15 +89,18 @@ def try_fit(
     Raises:
         CopiesError: All candidates copy more than real photos resemble each other.
     """
+    kind = KINDS[options.model]
     detector = detector_of(training, held_back, random_state=options.random_state)
     judge = None if options.allow_copies or detector is None else _judge(detector, options.random_state)
-    fitted = _fit(training, options, judge=judge, quiet=quiet)
+    fitted = kind.fit(training, options, judge=judge, quiet=quiet)
     tried = _equip(fitted.model, training, options, Strengths())
-    strength = _find_strength(tried, detector, options, quiet=quiet)
+    synthesis = _find_strength(tried, detector, options, quiet=quiet)
+    variation = _find_variation(tried, training, detector, options, quiet=quiet)
     given = FRESH if options.strength == "auto" else float(options.strength)
-    tried = replace(tried, strengths=Strengths(given if strength is None else strength.strength))
+    tried = replace(tried, strengths=Strengths(given if synthesis is None else synthesis.strength))
+    subject = subject_of(tried, training, None if variation is None else variation.strength)
     measurements = measure_model(
-        tried,
+        subject,
         training,
         held_back,
         detector=detector,
@@ -104,25 +109,31 @@ def try_fit(
         quiet=quiet,
     )
     _check_synthesis(tried, measurements, options)
-    info = _describe(fitted, photo_set, held_back, options, strength, measurements)
+    info = fitted.info | _describe(photo_set, held_back, options, measurements)
+    info["synthesis_strength"] = synthesis and synthesis.as_json()
+    if variation is not None:
+        info["variation_strength"] = variation.as_json()
     tried = replace(tried, info=info)
     model = tried
     if options.refit and held_back is not None:
-        chosen = np.bincount(tried.mixture.classes).tolist()
-        everything = _fit(photo_set, options, n_components=chosen, quiet=quiet)
-        shares = {"explained_variance_ratio": _rounded(everything.explained_variance_ratio)}
-        model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | shares)
+        everything = kind.fit(photo_set, options, chosen=fitted.chosen, quiet=quiet)
+        again = {name: everything.info[name] for name in _TOLD_OF_THE_REFIT if name in everything.info}
+        model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | again)
     return Trial(model, tried, training, held_back, detector, measurements)
 
 
-def fit_untried(photo_set: PhotoSet, options: FitOptions) -> PCAMixture:
+_TOLD_OF_THE_REFIT = ("explained_variance_ratio", "n_components_per_class")
+"""What is the model's own: everything else in its info tells how it was chosen and tried."""
+
+
+def fit_untried(photo_set: PhotoSet, options: FitOptions) -> ImageModel:
     """Fit on all photos and measure nothing: for those who measure something else."""
     given = FRESH if options.strength == "auto" else float(options.strength)
-    fitted = _fit(photo_set, options, quiet=True)
+    fitted = KINDS[options.model].fit(photo_set, options, quiet=True)
     return _equip(fitted.model, photo_set, options, Strengths(given))
 
 
-def _check_synthesis(model: PCAMixture, measurements: Measurements, options: FitOptions) -> None:
+def _check_synthesis(model: ImageModel, measurements: Measurements, options: FitOptions) -> None:
     """Raise :class:`CopiesError` where templates are moved so little that they come back."""
     copying = measurements.copying
     if model.templates is None or options.allow_copies or copying is None or not copying.singles_out():
@@ -160,43 +171,16 @@ def _judge(detector: CopyDetector, random_state: int) -> Judge:
     return judge
 
 
-def _fit(
-    photo_set: PhotoSet,
-    options: FitOptions,
-    *,
-    judge: Judge | None = None,
-    n_components: Sequence[int] | None = None,
-    quiet: bool,
-) -> Fitted:
-    labels = labels_of(photo_set)
-    fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
-    return fitter(
-        photo_set.images,
-        labels,
-        options,
-        n_components=n_components,
-        judge=judge,
-        class_names=photo_set.class_names,
-        quiet=quiet,
-    )
-
-
-def _equip(model: PCAMixture, photo_set: PhotoSet, options: FitOptions, strengths: Strengths) -> PCAMixture:
+def _equip(model: ImageModel, photo_set: PhotoSet, options: FitOptions, strengths: Strengths) -> ImageModel:
     """Give a model what goes with it: names, strengths, and templates where they are wanted."""
     templates = None
     if options.templates:
-        templates = choose_templates(
-            model,
-            photo_set.images,
-            labels_of(photo_set),
-            options.templates,
-            random_state=options.random_state,
-        )
+        templates = KINDS[options.model].templates(model, photo_set, options)
     return replace(model, class_names=photo_set.class_names, strengths=strengths, templates=templates)
 
 
 def _find_strength(
-    model: PCAMixture, detector: CopyDetector | None, options: FitOptions, *, quiet: bool
+    model: ImageModel, detector: CopyDetector | None, options: FitOptions, *, quiet: bool
 ) -> MeasuredStrength | None:
     """Measure the strength of synthesis where there is one to choose."""
     if model.templates is None or detector is None or options.strength != "auto":
@@ -204,22 +188,27 @@ def _find_strength(
     return measure_synthesis_strength(model, detector, random_state=options.random_state, quiet=quiet)
 
 
-def labels_of(photo_set: PhotoSet) -> NDArray[np.int32]:
-    """Labels of photos, all zero without classes."""
-    return np.zeros(len(photo_set.images), np.int32) if photo_set.labels is None else photo_set.labels
+def _find_variation(
+    model: ImageModel,
+    training: PhotoSet,
+    detector: CopyDetector | None,
+    options: FitOptions,
+    *,
+    quiet: bool,
+) -> MeasuredStrength | None:
+    """Measure from which strength varied photos are no copies, where a model is for varying them."""
+    if detector is None or not isinstance(subject_of(model, training), VariedPhotos):
+        return None
+    return measure_variation_strength(
+        model, training, detector, random_state=options.random_state, quiet=quiet
+    )
 
 
 def _describe(
-    fitted: Fitted,
-    photo_set: PhotoSet,
-    held_back: PhotoSet | None,
-    options: FitOptions,
-    strength: MeasuredStrength | None,
-    measurements: Measurements,
+    photo_set: PhotoSet, held_back: PhotoSet | None, options: FitOptions, measurements: Measurements
 ) -> dict[str, Any]:
     """What an artifact tells of its making: no path, no clock, so that equal fits give equal bytes."""
     names = photo_set.class_names or ("",)
-    chosen = np.bincount(fitted.model.mixture.classes).tolist()
     return {
         "options": {**options.as_json(), "resize": photo_set.resize},
         "photos_per_class": dict(zip(names, np.bincount(labels_of(photo_set)).tolist(), strict=True)),
@@ -227,19 +216,6 @@ def _describe(
         "n_held_back": 0 if held_back is None else len(held_back.images),
         "photos": photo_set.fingerprint,
         "photos_held_back": None if held_back is None else held_back.fingerprint,
-        "n_components_per_class": dict(zip(names, chosen, strict=True)),
-        "criterion_curves": describe_curves(fitted.curves, photo_set.class_names),
-        "refused_candidates": describe_refused(fitted.refused, photo_set.class_names),
-        "choices": {
-            name: explain_choice(
-                fitted.curves[label],
-                refused=fitted.refused.get(label, ()),
-                given=options.n_components != "auto",
-            )
-            for label, name in enumerate(names)
-        },
-        "explained_variance_ratio": _rounded(fitted.explained_variance_ratio),
-        "synthesis_strength": None if strength is None else strength.as_json(),
         "copying": measurements.copying and measurements.copying.as_json(),
         "measures": [one.as_json() for one in measurements.measures if one.name not in FEATURE_MEASURES],
         "versions": {
@@ -247,7 +223,3 @@ def _describe(
             for package in ("gmmaug-plugin", "numpy", "scipy", "scikit-learn", "pillow")
         },
     }
-
-
-def _rounded(shares: NDArray[np.float64]) -> list[float]:
-    return [float(f"{share:.4g}") for share in shares]

@@ -1,7 +1,7 @@
 """From a model and its photos to what a report shows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from gmmaug_plugin.evaluation.report.contents import (
 )
 from gmmaug_plugin.evaluation.report.making import describe_making
 from gmmaug_plugin.evaluation.spaces import SPACES, Space
+from gmmaug_plugin.evaluation.subject import subject_of
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.image_model import ImageModel
@@ -112,9 +113,10 @@ def gather(
     making = describe_making(model)
     measures = tuple(measures) or making.measures
     left_out = tuple(map(str, skipped))
-    samples, sample_labels = _samples(model, n_samples, random_state)
+    subject = subject_of(model, training)
+    samples, sample_labels = _samples(subject, model.class_names, n_samples, random_state)
     variations, variation_labels = _variations(model, training, n_varied, random_state)
-    pairs, nearness = _compare(model, held_back, detector, n_compared, random_state)
+    pairs, nearness = _compare(subject, held_back, detector, n_compared, random_state)
     components, calibration = _components(model, training, held_back)
     counts = _counts(training, len(model.class_names))
     n_held_back = 0 if held_back is None else len(held_back.images)
@@ -183,14 +185,16 @@ def _shown(images: Images) -> Images:
     return resize_images(images, _MOST_PIXELS) if images.shape[-1] > _MOST_PIXELS else images
 
 
-def _samples(model: ImageModel, n: int, random_state: int) -> tuple[Images, NDArray[np.int32] | None]:
+def _samples(
+    subject: Any, class_names: Sequence[str], n: int, random_state: int
+) -> tuple[Images, NDArray[np.int32] | None]:
     """Samples of every class, as many of each, so that a rare class can be judged as well."""
-    if not model.class_names or not n:
-        return _shown(model.sample(n, seed=(random_state, 0))[0]), None
-    n_shown = min(len(model.class_names), _MOST_CLASSES, n)
+    if not class_names or not n:
+        return _shown(subject.sample(n, seed=(random_state, 0))[0]), None
+    n_shown = min(len(class_names), _MOST_CLASSES, n)
     each = min(n, max(_FEWEST_PER_CLASS, n // n_shown))
     each -= each % _ROW if each > _ROW else 0
-    images = [model.sample(each, label=label, seed=(random_state, 0, label))[0] for label in range(n_shown)]
+    images = [subject.sample(each, label=label, seed=(random_state, 0, label))[0] for label in range(n_shown)]
     return _shown(np.concatenate(images)), np.repeat(np.arange(n_shown, dtype=np.int32), each)
 
 
@@ -219,7 +223,7 @@ def _choose(photos: PhotoSet, n: int, random_state: int) -> NDArray[np.intp]:
 
 
 def _compare(
-    model: ImageModel,
+    subject: Any,
     held_back: PhotoSet | None,
     detector: "CopyDetector | None",
     n: int,
@@ -227,7 +231,7 @@ def _compare(
 ) -> tuple[tuple[Pair, ...], tuple[Nearness, ...]]:
     if detector is None or not n:
         return (), ()
-    images, labels = model.sample(n, seed=random_state)
+    images, labels = subject.sample(n, seed=random_state)
     pairs, nearness = [], []
     for space in SPACES:
         nearest = detector.nearest(images, labels, space=space)

@@ -1,0 +1,78 @@
+"""What of a model is judged: the images that it is meant to be used for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.models.image_model import ImageModel, Label
+from gmmaug_plugin.models.multiscale import MultiscaleMixture
+from gmmaug_plugin.models.noise import Seed
+
+VARIED = (
+    "Measured are photos that the model varied with strength {:g}, which is what it is for: it keeps no "
+    "templates, and its fresh draws have the texture of photos but no shapes."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class VariedPhotos:
+    """Photos at random, varied: what a model that varies photos gives.
+
+    Attributes:
+        model: The model.
+        photos: The photos, of its size.
+        strength: How far they are moved.
+    """
+
+    model: ImageModel
+    photos: PhotoSet
+    strength: float
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of its images in pixels."""
+        return self.model.image_size
+
+    def sample(
+        self, n: int, *, label: Label | None = None, seed: Seed = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+        """Vary ``n`` photos, of one class or of all: images, and labels if there are any."""
+        labels = self.photos.labels
+        among = np.arange(len(self.photos.images))
+        if label is not None and labels is not None:
+            among = among[labels == self.model.label_of(label)]
+        entropy = None if seed is None else np.random.SeedSequence(seed).generate_state(1)
+        chosen = among[np.random.default_rng(entropy).integers(0, len(among), n)]
+        classes = None if labels is None else labels[chosen]
+        images = self.photos.images[chosen]
+        varied = self.model.vary(images, strength=self.strength, label=classes, seed=seed)
+        return varied, None if classes is None else classes.astype(np.int32)
+
+    def score_samples(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Log-density of images under the model."""
+        return self.model.score_samples(images)
+
+
+def subject_of(model: ImageModel, photos: PhotoSet, strength: float | None = None) -> Any:
+    """What is to be judged: a model's samples, or the photos that it varies.
+
+    A multi-scale mixture without templates is for varying photos. It is judged at the strength from which
+    varied photos are no copies, so that it cannot look good by giving the photos back.
+
+    Args:
+        model: The model.
+        photos: Those it was fitted on, of its size.
+        strength: Of variation; None takes the one that its info tells.
+
+    Returns:
+        The model itself, or :class:`VariedPhotos`: what has ``sample``, ``score_samples`` and ``image_size``.
+    """
+    if not isinstance(model, MultiscaleMixture) or model.templates is not None:
+        return model
+    if strength is None:
+        told = model.info.get("variation_strength") or {}
+        strength = float(told.get("strength", model.strengths.variation))
+    return VariedPhotos(model, photos, strength)

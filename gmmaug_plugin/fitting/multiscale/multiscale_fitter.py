@@ -1,0 +1,205 @@
+"""Photos to a multi-scale mixture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.fitting.joining import join_classes
+from gmmaug_plugin.fitting.multiscale.bases import base_codes, fit_base, within_class_covariance
+from gmmaug_plugin.fitting.multiscale.details import (
+    LADDER,
+    Rung,
+    climb_ladder,
+    criterion_value,
+    polish,
+    standard_error,
+)
+from gmmaug_plugin.fitting.multiscale.positions import Positions, coarser_photos, take_positions
+from gmmaug_plugin.fitting.multiscale.sharing import join_details
+from gmmaug_plugin.fitting.options import Criterion, FitOptions
+from gmmaug_plugin.fitting.selection import INFORMATION_CRITERIA, CriterionCurve
+from gmmaug_plugin.fitting.workers import Run, workers
+from gmmaug_plugin.models.mixture import Mixture
+from gmmaug_plugin.models.multiscale.conditional import MAX_COMPONENTS, ConditionalMixture
+from gmmaug_plugin.models.multiscale.layout import Step, steps_of
+from gmmaug_plugin.models.multiscale.multiscale_mixture import MultiscaleMixture
+from gmmaug_plugin.progress import Steps, progress_bar
+
+HELD_OUT = 5
+"""Of ``criterion="heldout"`` one photo in so many is held out."""
+
+LevelCurves = dict[str, tuple[CriterionCurve, ...]]
+
+
+def fit_multiscale_mixture(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    options: FitOptions,
+    *,
+    quiet: bool,
+    n_components: Sequence[int] | None = None,
+) -> tuple[MultiscaleMixture, LevelCurves]:
+    """Fit a mixture over bases and, for every level and phase of the pyramid, one over details.
+
+    The work is shared out over threads; the result is the same for any number of them.
+
+    Args:
+        images: Photos (n, size, size), of a size that there are pyramids of.
+        labels: Class of each, 0..C-1 without gaps.
+        options: The options.
+        quiet: Show no progress.
+        n_components: The number for each level, the coarsest first, instead of what the options say.
+
+    Returns:
+        The model, without class names and info, and curves of the criteria by level.
+    """
+    coarser = coarser_photos(images)
+    steps = steps_of(images.shape[1])
+    groups = [labels == label for label in np.unique(labels)] if options.sharing == "none" else [None]
+    with progress_bar("Fitting", 1 + 2 * len(steps) * len(groups), quiet=quiet) as advance, workers() as run:
+        base = _fit_bases(coarser[0], labels, options, run)
+        advance()
+        fitted = []
+        curves: LevelCurves = {}
+        for number, members in enumerate(groups):
+            photos = coarser if members is None else tuple(one[members] for one in coarser)
+            fit = _Details(photos, steps, options, len(groups), run, advance, number)
+            levels, found = fit.fit(n_components)
+            fitted.append(levels)
+            curves |= found if members is None else {}
+    shares = np.bincount(labels) / len(labels)
+    levels = fitted[0] if options.sharing != "none" else join_details(fitted, shares)
+    return MultiscaleMixture(base, levels), curves
+
+
+def level_name(size: int) -> str:
+    """What a level is called: the size of the images that it makes of the coarser ones.
+
+    Example:
+        >>> level_name(8)
+        'details at 16 x 16'
+    """
+    return f"details at {2 * size} x {2 * size}"
+
+
+def _fit_bases(
+    coarsest: NDArray[np.float32], labels: NDArray[np.int32], options: FitOptions, run: Run
+) -> Mixture:
+    counts = np.bincount(labels)
+    codes = [base_codes(coarsest[labels == label]) for label in range(len(counts))]
+    every = np.concatenate(codes, axis=1)
+    of_every = np.repeat(np.arange(len(counts), dtype=np.int32), [one.shape[1] for one in codes])
+    seed = options.random_state
+    if options.sharing == "all":
+        spread = within_class_covariance(every, np.zeros_like(of_every))
+        shared = fit_base(every, spread, random_state=seed)
+        return join_classes([shared] * len(counts), counts / counts.sum())
+    spread = within_class_covariance(every, of_every)
+    mixtures = run([partial(fit_base, one, spread, random_state=seed) for one in codes])
+    return join_classes(mixtures, counts / counts.sum())
+
+
+class _Details:
+    """Fits the details of all levels to some photos."""
+
+    def __init__(
+        self,
+        coarser: Sequence[NDArray[np.float32]],
+        steps: Sequence[Step],
+        options: FitOptions,
+        n_groups: int,
+        run: Run,
+        advance: Steps,
+        number: int,
+    ) -> None:
+        self._coarser, self._steps, self._options = coarser, steps, options
+        self._run, self._advance, self._number = run, advance, number
+        self._most = MAX_COMPONENTS // n_groups
+
+    def fit(
+        self, n_components: Sequence[int] | None
+    ) -> tuple[tuple[tuple[ConditionalMixture, ...], ...], LevelCurves]:
+        """Fit all candidates, choose among them level by level, and go on with those chosen."""
+        n_levels = self._steps[-1].level + 1
+        candidates = [
+            self._candidates() if n_components is None else (n_components[level],)
+            for level in range(n_levels)
+        ]
+        climbed = self._run([partial(self._climb, step, candidates[step.level]) for step in self._steps])
+        curves: LevelCurves = {}
+        chosen = []
+        for level in range(n_levels):
+            members = [one for one in climbed if one.step.level == level]
+            found = _level_curves(members, self._options.criterion)
+            curves[level_name(members[0].step.size)] = found
+            chosen.append(found[0].best)
+        mixtures = self._run([partial(self._polish, one, chosen[one.step.level]) for one in climbed])
+        n_phases = len(self._steps) // n_levels
+        return tuple(tuple(mixtures[k : k + n_phases]) for k in range(0, len(mixtures), n_phases)), curves
+
+    def _candidates(self) -> tuple[int, ...]:
+        wanted = self._options.n_components
+        if wanted == "auto":
+            return tuple(k for k in LADDER if k <= self._most) or (self._most,)
+        return (wanted,) if isinstance(wanted, int) else tuple(wanted)  # type: ignore[arg-type]
+
+    def _climb(self, step: Step, candidates: Sequence[int]) -> "_Climbed":
+        everything = self._positions(self._coarser, step)
+        positions = judged = everything
+        if self._options.criterion == "heldout" and len(candidates) > 1:
+            held_out = np.arange(len(self._coarser[0])) % HELD_OUT == HELD_OUT - 1
+            positions, judged = (
+                self._positions(tuple(one[part] for one in self._coarser), step)
+                for part in (~held_out, held_out)
+            )
+        rungs = climb_ladder(positions, judged, candidates, random_state=self._options.random_state)
+        self._advance()
+        return _Climbed(step, everything, rungs)
+
+    def _positions(self, coarser: Sequence[NDArray[np.float32]], step: Step) -> Positions:
+        return take_positions(coarser, step, seed=(self._options.random_state, self._number, step.begin))
+
+    def _polish(self, climbed: "_Climbed", chosen: int) -> ConditionalMixture:
+        mixture = polish(
+            climbed.positions, climbed.rungs[chosen].mixture, self._options.max_iter, self._options.tol
+        )
+        self._advance()
+        return mixture
+
+
+@dataclass(frozen=True, eq=False)
+class _Climbed:
+    """The candidates of one step.
+
+    Attributes:
+        step: The level and phase.
+        positions: What the one chosen goes on with.
+        rungs: Mixtures by number of components.
+    """
+
+    step: Step
+    positions: Positions
+    rungs: Mapping[int, Rung]
+
+
+def _level_curves(members: Sequence[_Climbed], criterion: Criterion) -> tuple[CriterionCurve, ...]:
+    """Criteria of a level, per position of all phases; the deciding one first."""
+    tried = tuple(sorted(set.intersection(*(set(one.rungs) for one in members))))
+    if criterion == "heldout" and len(tried) > 1:
+        return (_level_curve(members, "heldout", tried),)
+    order = INFORMATION_CRITERIA[:: 1 if criterion == "aic" else -1]
+    return tuple(_level_curve(members, one, tried) for one in order)
+
+
+def _level_curve(members: Sequence[_Climbed], criterion: Criterion, tried: tuple[int, ...]) -> CriterionCurve:
+    shares = np.array([one.step.count for one in members], float)
+    shares /= shares.sum()
+    values = [shares @ [criterion_value(one.rungs[K], criterion) for one in members] for K in tried]
+    errors = [
+        np.sqrt(np.square(shares * [standard_error(one.rungs[K], criterion) for one in members]).sum())
+        for K in tried
+    ]
+    return CriterionCurve(criterion, tried, tuple(map(float, values)), tuple(map(float, errors)))
