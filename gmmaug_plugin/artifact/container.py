@@ -21,7 +21,14 @@ _DIGEST = "sha256"
 """Key of the checksum in the document; it covers everything else."""
 
 _MOST_METADATA = 16 * 2**20
-_DTYPES = {"I8": np.int8, "I32": np.int32, "F16": np.float16, "F32": np.float32, "F64": np.float64}
+_DTYPES = {
+    "I8": np.int8,
+    "U8": np.uint8,
+    "I32": np.int32,
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+}
 
 
 class ArtifactError(ValueError):

@@ -4,14 +4,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gmmaug_plugin.artifact import pca
+from gmmaug_plugin.artifact import multiscale, pca
 from gmmaug_plugin.artifact.container import ArtifactError, Reader, open_container, write_container
 from gmmaug_plugin.models.image_model import ImageModel
+from gmmaug_plugin.models.multiscale import MultiscaleMixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 FORMAT = "gmmaug"
 
-_CODECS: dict[str, ModuleType] = {PCAMixture.kind: pca}
+_CODECS: dict[str, ModuleType] = {PCAMixture.kind: pca, MultiscaleMixture.kind: multiscale}
 """By kind of model, what knows its files: ``encode``, ``decode``, and the ``FORMAT_VERSION`` it writes."""
 
 
@@ -78,7 +79,11 @@ def as_model(model: ImageModel | str | Path) -> ImageModel:
 
 
 def describe_artifact(path: str | Path) -> dict[str, Any]:
-    """Tell what is in a file: its document, and the bytes of every tensor.
+    """Tell what is in a file: its document, its tensors, and the components of every mixture.
+
+    Returns:
+        ``document``; ``tensors``, shape and bytes of each; ``components``, the number of every mixture by its
+        name (``"mixture"`` the one over codes); and ``file_bytes``.
 
     Raises:
         ArtifactError: The file is no artifact, damaged, or of a newer format.
@@ -89,6 +94,7 @@ def describe_artifact(path: str | Path) -> dict[str, Any]:
         return {
             "document": reader.document,
             "tensors": _describe_tensors(reader),
+            "components": _count_components(reader),
             "file_bytes": Path(path).stat().st_size,
         }
 
@@ -98,6 +104,16 @@ def _describe_tensors(reader: Reader) -> dict[str, dict[str, Any]]:
     return {
         name: {"shape": list(shape), "bytes": sizes[name]} for name, shape in sorted(reader.shapes.items())
     }
+
+
+def _count_components(reader: Reader) -> dict[str, int]:
+    """By mixture, its number of components: in files of every kind a mixture has a tensor of weights."""
+    counts = {}
+    for tensor, shape in sorted(reader.shapes.items()):
+        name, _, last = tensor.rpartition(".")
+        if last == "weights":
+            counts[name or "mixture"] = shape[0]
+    return counts
 
 
 def _codec_of(kind: object) -> ModuleType:

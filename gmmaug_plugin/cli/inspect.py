@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +13,8 @@ from rich.table import Table
 
 from gmmaug_plugin.artifact import describe_artifact
 from gmmaug_plugin.cli.running import ModelFile, say
+from gmmaug_plugin.models.multiscale.contexts import PHASES
+from gmmaug_plugin.models.multiscale.pyramid import BASE_SIZE
 from gmmaug_plugin.models.strengths import Strengths
 
 
@@ -44,6 +48,40 @@ def _templates(tensors: dict[str, Any]) -> str:
     return f"{count}: the file holds encodings of {count} training photos, which can be made visible"
 
 
+def _components_of_levels(components: dict[str, int]) -> dict[str, str]:
+    """Components of base and details by what they are called, for the kind of model that has such."""
+    levels: dict[int, dict[str, int]] = {}
+    for name, count in components.items():
+        first, *rest = name.split(".")
+        if first == "details":
+            levels.setdefault(int(rest[0]), {})[rest[1]] = count
+    if not levels:
+        return {}
+    told = {f"base at {BASE_SIZE} x {BASE_SIZE}": f"{components['mixture']} components"}
+    for size, counts in sorted(levels.items()):
+        numbers = ", ".join(str(counts[phase]) for phase in PHASES)
+        told[f"details at {size} x {size}"] = f"{numbers} components ({', '.join(PHASES)} phase)"
+    return told
+
+
+def _part_of(tensor: str) -> str:
+    """``details.128`` of ``details.128.first.means``; other names are parts of their own."""
+    return ".".join(tensor.split(".")[:2])
+
+
+def _parts(tensors: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """Name, shape and kB of what a file is made of; tensors of a level are told together."""
+    for group, names in groupby(tensors, _part_of):
+        members = [tensors[name] for name in names]
+        shape = " x ".join(map(str, members[0]["shape"])) if len(members) == 1 else f"{len(members)} tensors"
+        yield group, shape, sum(tensor["bytes"] for tensor in members) / 1e3
+
+
+def _class_size(info: dict[str, Any], name: str, count: object) -> str:
+    components = info.get("n_components_per_class", {}).get(name)
+    return f"{count} photos" if components is None else f"{count} photos, {components} components"
+
+
 def _inspection(description: dict[str, Any]) -> list[Table]:
     document, tensors = description["document"], description["tensors"]
     info = {name: part if isinstance(part, dict) else {} for name, part in document["info"].items()}
@@ -57,12 +95,13 @@ def _inspection(description: dict[str, Any]) -> list[Table]:
     if "noise_variance" in document:
         about.add_row("noise outside the subspace", f"{document['noise_variance']:.1f} grey levels squared")
     for name, count in info.get("photos_per_class", {}).items():
-        components = info.get("n_components_per_class", {}).get(name, "?")
         title = escape(f"class {name}") if name else "no classes"
-        about.add_row(title, escape(f"{count} photos, {components} components"))
+        about.add_row(title, escape(_class_size(info, name, count)))
+    for row in _components_of_levels(description["components"]).items():
+        about.add_row(*row)
     for name, value in info.get("options", {}).items():
         about.add_row(escape(name), escape(str(value)))
     parts = Table("part", "shape", "kB", title=f"File, {description['file_bytes'] / 1e6:.2f} MB")
-    for name, tensor in tensors.items():
-        parts.add_row(name, " x ".join(map(str, tensor["shape"])), f"{tensor['bytes'] / 1e3:,.1f}")
+    for name, shape, size in _parts(tensors):
+        parts.add_row(name, shape, f"{size:,.1f}")
     return [about, parts]
