@@ -12,6 +12,8 @@ from hypothesis.extra.numpy import arrays
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.layout import ImageLayout
 from gmmaug_plugin.models.engine import NumpyEngine
+from gmmaug_plugin.models.multiscale.conditional import quadratic_form
+from gmmaug_plugin.models.quadratic import quadratic_features
 from gmmaug_plugin.tensorflow.engine import TensorFlowEngine
 from gmmaug_plugin.tensorflow.pixels import ImageFormat
 from tests.factories import fit_all as fit
@@ -120,6 +122,82 @@ def test_groups_of_factors_may_be_of_any_rank(offsets):
     wide = generator.standard_normal((3, 6))
     sums = tensorflow_engine.segment_sum(tf.constant(wide), offsets)
     np.testing.assert_allclose(sums, numpy_engine.segment_sum(wide, offsets), atol=1e-12)
+
+
+def forms_of(K, m, spread):
+    """Log joints of K random Gaussians of m numbers, in float32 and float64."""
+    generator = np.random.default_rng(0)
+    roots = np.tril(generator.normal(size=(K, m, m)), -1) + np.eye(m) * generator.uniform(1, 3, (K, 1, m))
+    means = spread * generator.normal(size=(K, m))
+    precise = quadratic_form(generator.dirichlet(np.ones(K)), means, roots)
+    return precise.astype(np.float32), precise
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("K", "m"), [(1, 8), (5, 8), (64, 23), (256, 2)])
+def test_components_are_drawn_exactly_as_in_numpy(K, m, masked):
+    generator = np.random.default_rng(1)
+    n = 6000
+    forms, columns = forms_of(K, m, 1.0), 2 * generator.standard_normal((m, n)).astype(np.float32)
+    # Near the ends of the unit interval too, where rounding to float32 gives 1.
+    uniform = np.concatenate([generator.random(n - 4), [0.0, 1 - 2**-53, 2.0**-60, 1 - 1e-9]])
+    masks = np.where(generator.random((K, 3)) < 0.5, -np.inf, 0.0)
+    masks[0] = 0.0
+    rows = generator.integers(0, 3, n).astype(np.int32) if masked else None
+    expected = numpy_engine.draw_quadratic(forms, masks, columns, uniform, rows)
+    assert len(np.unique(expected)) >= min(K, 3)
+
+    def draw(columns, uniform, *rows):
+        return tensorflow_engine.draw_quadratic(forms, masks, columns, uniform, *(rows or [None]))
+
+    arguments = [one for one in (columns, uniform, rows) if one is not None]
+    drawn = graph_of(draw, arguments)(*map(tf.constant, arguments))
+    assert drawn.dtype == tf.int32
+    np.testing.assert_array_equal(drawn, expected)
+    if masked:
+        assert (masks[drawn, rows] == 0).all()
+
+
+def test_float64_decides_where_float32_is_in_doubt():
+    """Uniform numbers at the very edge between two components, which only float64 tells."""
+    forms, columns = forms_of(4, 3, 0.3), np.random.default_rng(0).normal(size=(3, 500)).astype(np.float32)
+    joint = forms[1] @ quadratic_features(columns.astype(np.float64))
+    shares = np.cumsum(np.exp(joint - joint.max(axis=0)), axis=0)
+    edge = shares[1] / shares[-1]
+    for side, component in ((-1e-11, 1), (1e-11, 2)):
+        drawn = tensorflow_engine.draw_quadratic(
+            forms, np.zeros((4, 1)), tf.constant(columns), tf.constant(edge + side), None
+        )
+        assert (drawn.numpy() == component).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 3000])
+def test_products_with_the_components_tables_are_numpys(n):
+    generator = np.random.default_rng(0)
+    tables = generator.standard_normal((7, 3, 10))
+    parts = [generator.standard_normal((6, n)).astype(np.float32), generator.standard_normal((3, n))]
+    components = generator.integers(0, 7, n).astype(np.int32)
+    made = tensorflow_engine.component_products(
+        tables, list(map(tf.constant, parts)), tf.constant(components)
+    )
+    assert made.dtype == tf.float64
+    expected = numpy_engine.component_products(tables, parts, components)
+    np.testing.assert_allclose(made, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_images_are_padded_as_in_numpy():
+    images = np.random.default_rng(0).random((2, 4, 6)).astype(np.float32)
+    tensor = tf.constant(images)
+    np.testing.assert_array_equal(tensorflow_engine.pad_reflect(tensor), numpy_engine.pad_reflect(images))
+    for stack, sides in ((images, ((1, 0), (0, 2))), (images[None], ((0, 0), (3, 1)))):
+        made = tensorflow_engine.pad_zeros(tf.constant(stack), *sides)
+        np.testing.assert_array_equal(made, numpy_engine.pad_zeros(stack, *sides))
+    ones = tensorflow_engine.ones((2, 3), tf.constant(0.5, tf.float64))
+    np.testing.assert_array_equal(ones, np.ones((2, 3)))
+    assert ones.dtype == tf.float64
+    for name in ("log", "exp"):
+        made = getattr(tensorflow_engine, name)(tensor)
+        np.testing.assert_allclose(made, getattr(numpy_engine, name)(images), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gmmaug_plugin.tensorflow.noise import PlacedNoise
 from gmmaug_plugin.tensorflow.structure import Structure
 
 _BLOCK = 64
-"""Single images synthesised at a time: enough for the matrix product, few enough for the cache."""
+"""Single images synthesised at a time, at most: enough for the matrix product, few enough for the cache."""
 
 
 def gmm_dataset(
@@ -98,18 +98,19 @@ def _single_images(drawing: Drawing, structure: Structure, places: Any, n: int) 
     What is left over is a smaller block of its own: to cut a last full block with ``take`` would give
     too many images where a service shares out the blocks, and ``assert_cardinality`` fails there.
     """
-    full, left = divmod(n, _BLOCK)
+    size = min(_BLOCK, drawing.model.chunk)
+    full, left = divmod(n, size)
 
-    def blocks(start: int, stop: int, size: int) -> Any:
+    def blocks(start: int, stop: int, count: int) -> Any:
         def block(*place: Any) -> Any:
-            return structure.put_together(structure.parts_from(*drawing.draw(place, size)))
+            return structure.put_together(structure.parts_from(*drawing.draw(place, count)))
 
         return parallel_map(places(start, stop), block).unbatch()
 
     if not left:
-        return blocks(0, full, _BLOCK)
+        return blocks(0, full, size)
     last = blocks(full, full + 1, left)
-    return blocks(0, full, _BLOCK).concatenate(last) if full else last
+    return blocks(0, full, size).concatenate(last) if full else last
 
 
 def _batches(drawing: Drawing, structure: Structure, places: Any, n: int) -> Any:
@@ -123,7 +124,7 @@ def _batches(drawing: Drawing, structure: Structure, places: Any, n: int) -> Any
 
     def batch(*place: Any) -> Any:
         count = size if static else tf.minimum(n - place[0] * size, size)
-        return structure.put_together(structure.parts_from(*drawing.draw(place, count)))
+        return structure.put_together(structure.parts_from(*drawing.draw(place, count, most=size)))
 
     return parallel_map(places(0, -(-n // size)), batch)
 

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gmmaug_plugin.models.engine import DOUBT
+from gmmaug_plugin.tensorflow.quadratic import draw_by_weight, log_weights
+
 Tensor = Any
 """A ``tf.Tensor``."""
 
@@ -86,6 +89,14 @@ class TensorFlowEngine:
         """Square root, element by element."""
         return tf.sqrt(a)
 
+    def log(self, a: Tensor) -> Tensor:
+        """Natural logarithm, element by element."""
+        return tf.math.log(a)
+
+    def exp(self, a: Tensor) -> Tensor:
+        """Exponential, element by element."""
+        return tf.exp(a)
+
     def to_uint8(self, centred: Tensor, mean: Tensor) -> Tensor:
         """Grey levels plus a mean image as bytes: rounded, halves up, and clipped to 0..255."""
         return tf.cast(tf.clip_by_value(centred + (mean + 0.5), 0.0, 255.5), tf.uint8)
@@ -123,3 +134,43 @@ class TensorFlowEngine:
         ]
         product = tf.dynamic_stitch(members, products)
         return tf.ensure_shape(product, (groups.shape[0], factors.shape[1]))
+
+    def ones(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        """Ones of a shape, in the dtype of ``like``."""
+        return tf.ones(shape, like.dtype)
+
+    def pad_reflect(self, a: Tensor) -> Tensor:
+        """Add one reflected row or column on all four sides of images (n, h, w)."""
+        return tf.pad(a, [[0, 0], [1, 1], [1, 1]], "REFLECT")
+
+    def pad_zeros(self, a: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+        """Add rows and columns of zeros (before, after) to images (…, h, w)."""
+        return tf.pad(a, [[0, 0]] * (len(a.shape) - 2) + [list(rows), list(columns)])
+
+    def component_products(self, tables: np.ndarray, parts: Sequence[Tensor], components: Tensor) -> Tensor:
+        """Column n: ``tables[components[n]] @ x`` of x, the n-th columns of all parts and a last 1."""
+        rows = [tf.cast(tf.transpose(part), tf.float64) for part in parts]
+        ones = tf.ones_like(components, tf.float64)[:, None]
+        taken = self.take(self.constant(tables), components)
+        return tf.transpose(tf.linalg.matvec(taken, tf.concat([*rows, ones], 1)))
+
+    def draw_quadratic(
+        self,
+        forms: tuple[np.ndarray, np.ndarray],
+        masks: np.ndarray,
+        a: Tensor,
+        uniform: Tensor,
+        rows: Tensor | None,
+    ) -> Tensor:
+        """Draw a component for every column, by exponentials of quadratic functions of it; see numpy's.
+
+        Takes 4 KB of memory a column.
+        """
+        rough, precise, all_masks = (self.constant(one) for one in (*forms, masks))
+        columns = [a, uniform] if rows is None else [a, uniform, rows]
+        weights = log_weights(rough, a, all_masks, *columns[2:])
+        drawn, margin = draw_by_weight(weights, tf.cast(uniform, tf.float32))
+        places = tf.where(margin < DOUBT)
+        doubted, again, *among = (tf.gather(one, places[:, 0], axis=-1) for one in columns)
+        weights = log_weights(precise, tf.cast(doubted, tf.float64), all_masks, *among)
+        return tf.tensor_scatter_nd_update(drawn, places, self.draw_categorical(weights, again))

@@ -25,7 +25,8 @@ from gmmaug_plugin.tensorflow.noise import Place, PlacedNoise
 from gmmaug_plugin.tensorflow.structure import Structure
 
 _BLOCK = 64
-"""Images synthesised at a time, at least: a few rows would use the matrix product badly."""
+"""Images synthesised at a time, at least, or as many as the model makes at a time: a few rows would use the
+matrix product badly."""
 
 
 def mix(
@@ -123,7 +124,7 @@ def _synthesize(dataset: Any, structure: Structure, drawing: Drawing, size: int,
 
 def _synthetic_batches(drawing: Drawing, size: int) -> Any:
     """Endless batches of grey images and their classes, synthesised several batches at a time."""
-    n_batches = -(-_BLOCK // size)
+    n_batches = -(-min(_BLOCK, drawing.model.chunk) // size)
 
     def block(*place: Any) -> Any:
         parts = drawing.draw(place, n_batches * size)
@@ -134,20 +135,23 @@ def _synthetic_batches(drawing: Drawing, size: int) -> Any:
 
 def _vary(dataset: Any, structure: Structure, drawing: Drawing, size: int, ratio: float) -> Any:
     real = _rebatch(dataset, structure, size)
-    if round(ratio * size) == 0:
+    most = round(ratio * size)
+    if most == 0:
         return real
 
     def vary(place: Place, element: Any) -> Any:
         parts = structure.take_apart(element)
         n = parts[0].shape[0] or _checked_size(parts[0], size)
         count = round(ratio * n) if isinstance(n, int) else _round(ratio, n)
-        chosen = tf.argsort(drawing.noise.uniform("position", place, [n]))[:count]
+        # One at least goes through the model, though a short batch may stay as it is: it takes no empty one.
+        order = tf.argsort(drawing.noise.uniform("position", place, [n]))
+        chosen = order[: count if isinstance(count, int) else tf.maximum(count, 1)]
         images = tf.gather(parts[0], chosen)
         numbers = None if structure.labels is None else structure.labels.decode(tf.gather(parts[1], chosen))
         grey = structure.images.to_grey(images, drawing.model.image_size)
-        difference = drawing.move(place, grey, numbers) - grey
+        difference = drawing.move(place, grey, numbers, most=most) - grey
         varied = structure.images.add_grey(images, difference)
-        parts[0] = tf.tensor_scatter_nd_update(parts[0], chosen[:, None], varied)
+        parts[0] = tf.tensor_scatter_nd_update(parts[0], chosen[:count, None], varied[:count])
         return structure.put_together(parts)
 
     sources = (drawing.noise.endless_fresh_places(), real)
