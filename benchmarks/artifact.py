@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.common import AS_IT_IS, best_seconds, machine, parse_photos, read_photos, show
+from benchmarks.common import WHOLE_IMAGES, best_seconds, machine, parse_photos, read_photos, show
 from gmmaug_plugin import fit, load_model
 from gmmaug_plugin.fitting.pca import fit_pca
 from gmmaug_plugin.models.engine import NumpyEngine
@@ -38,7 +38,7 @@ def psnr_of_quantisation(photos: np.ndarray, *, symmetry: str = "flip", variance
 def main() -> None:
     photos = read_photos(parse_photos(__doc__).photos)
     folder = Path(tempfile.mkdtemp())
-    model = fit(photos, **AS_IT_IS)
+    model = fit(photos, **WHOLE_IMAGES)
     model.save(folder / "model.safetensors")
 
     pca = PCA(0.99)

@@ -20,6 +20,9 @@ IMAGE_SIZE = 128
 AS_IT_IS: dict[str, Any] = {"holdout": 0.0, "allow_copies": True, "quiet": True}
 """Options of a fit on all photos given, whatever it copies: what is measured here is measured here."""
 
+WHOLE_IMAGES: dict[str, Any] = {**AS_IT_IS, "model": "pca"}
+"""The same for a mixture over whole images."""
+
 Task = TypeVar("Task")
 
 

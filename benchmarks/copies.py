@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import AS_IT_IS, parse_photos, read_photos, show
+from benchmarks.common import WHOLE_IMAGES, parse_photos, read_photos, show
 from gmmaug_plugin import fit
 from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector
 from gmmaug_plugin.pictures import grid, save_png
@@ -52,8 +52,8 @@ def main() -> None:
     held_back, training = photos[::7], np.delete(photos, np.s_[::7], axis=0)
     n_components = round(SEED_SHARE * len(training))
     models = {
-        "sound mixture": fit(training, **AS_IT_IS),
-        "notebook's recipe": fit(training, recipe="seed", n_components=n_components, **AS_IT_IS),
+        "sound mixture": fit(training, **WHOLE_IMAGES),
+        "notebook's recipe": fit(training, recipe="seed", n_components=n_components, **WHOLE_IMAGES),
     }
     samples = {name: model.sample(N_SAMPLES, seed=0)[0] for name, model in models.items()}
     detector = CopyDetector(training, held_back=held_back)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.common import AS_IT_IS, best_seconds, machine, parse_photos, read_photos, show
+from benchmarks.common import WHOLE_IMAGES, best_seconds, machine, parse_photos, read_photos, show
 from gmmaug_plugin import fit
 from gmmaug_plugin.keras import GMMSequence
 from gmmaug_plugin.models import PCAMixture
@@ -96,11 +96,11 @@ def main() -> None:
     arguments = parse_photos(__doc__, **{"seed-recipe": "also the notebook's 410 components (minutes)"})
     photos = read_photos(arguments.photos)
     models = {
-        "diag": fit(photos, **AS_IT_IS),
-        "full, 10 components": fit(photos, covariance_type="full", n_components=10, **AS_IT_IS),
+        "diag": fit(photos, **WHOLE_IMAGES),
+        "full, 10 components": fit(photos, covariance_type="full", n_components=10, **WHOLE_IMAGES),
     }
     if arguments.seed_recipe:
-        models["seed recipe, 410"] = fit(photos, recipe="seed", n_components=410, **AS_IT_IS)
+        models["seed recipe, 410"] = fit(photos, recipe="seed", n_components=410, **WHOLE_IMAGES)
     rows = []
     for name, model in models.items():
         rows += measure(name, model, photos, adapters=name == "diag")

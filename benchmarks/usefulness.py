@@ -1,7 +1,7 @@
 """Usefulness: whether the model helps a small classifier, which may come out as no.
 
-    python -m benchmarks.usefulness PHOTOS --photos-per-class 50 --seeds 3 [--json FILE] [--budget SECONDS]
-    python -m benchmarks.usefulness --show FILE
+    python -m benchmarks.usefulness PHOTOS --model multiscale --seeds 3 [--json FILE] [--budget SECONDS]
+    python -m benchmarks.usefulness --model multiscale --show FILE
 
 The figures are written to the JSON file after every training, and a run that was stopped goes on from there.
 ``--show`` prints a finished file's tables in Markdown and draws its learning curves into docs/pictures.
@@ -20,6 +20,7 @@ from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Usefulness, study_usefulness
 from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
+from gmmaug_plugin.fitting.options import MODEL_KINDS
 from gmmaug_plugin.images import load_photos
 
 DRAWN_PHOTOS = 600
@@ -32,6 +33,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photos", nargs="?", type=Path, help="folder of class folders; drawn flowers without")
+    parser.add_argument("--model", choices=MODEL_KINDS, default="pca", help="the kind that is judged")
     parser.add_argument("--photos-per-class", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int)
@@ -64,13 +66,15 @@ def study(arguments: argparse.Namespace) -> Usefulness:
     file = None
     if arguments.json is not None:
         depends_on = {name: asked[name] for name in ("photos_per_class", "steps")}
+        # Files of before there were kinds are of the first.
+        depends_on |= {} if arguments.model == "pca" else {"model": arguments.model}
         remarks = {"machine": machine()}
         file = StudyFile(arguments.json, images, labels, depends_on=depends_on, remarks=remarks)
     found = study_usefulness(
         images,
         labels,
         names,
-        fit_model=lambda photos, classes: fit(photos, classes, **AS_IT_IS),
+        fit_model=lambda photos, classes: fit(photos, classes, model=arguments.model, **AS_IT_IS),
         budget=arguments.budget,
         finished=() if file is None else file.finished(),
         on_run=None if file is None else file.write,
@@ -149,7 +153,8 @@ def main() -> None:
         return
     found = Usefulness.from_json(json.loads(arguments.show.read_text(encoding="utf-8")))
     print_markdown(found)
-    path = draw(found, f"{found.settings['photos_per_class']}-photos")
+    kind = "" if arguments.model == "pca" else f"{arguments.model}-"
+    path = draw(found, f"{kind}{found.settings['photos_per_class']}-photos")
     Console(stderr=True).print(f"Drawn: {path}")
 
 

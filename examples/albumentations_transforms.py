@@ -1,4 +1,4 @@
-"""Synthesise and vary images in an albumentations pipeline.
+"""Vary images in an albumentations pipeline, and synthesise some from templates.
 
     python examples/albumentations_transforms.py [PHOTOS]
 
@@ -20,10 +20,11 @@ from gmmaug_plugin.images import load_photos
 
 photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
 artifact = Path(tempfile.mkdtemp()) / "flowers.safetensors"
-fit(photos).save(artifact)
+# Templates are encodings of photos, for synthesis to start from; to vary photos takes none.
+fit(photos, templates=60).save(artifact)
 
 augment = A.Compose(
-    [GMMSynthesize(artifact, p=0.25), GMMVary(artifact, strength=(0.3, 0.6), p=0.5), A.HorizontalFlip()],
+    [GMMSynthesize(artifact, p=0.1), GMMVary(artifact, strength=(0.3, 0.6), p=0.5), A.HorizontalFlip()],
     seed=0,
 )
 

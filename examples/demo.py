@@ -1,4 +1,4 @@
-"""The whole path: photos, one file, pictures, and a classifier trained on mixed batches.
+"""The whole path: photos, one file, pictures, and a classifier trained on varied batches.
 
 python examples/demo.py OUT
 """
@@ -29,7 +29,8 @@ def main() -> None:
 
     artifact = out / "flowers.safetensors"
     report = out / "report"
-    run("gmmaug-fit", photos, "-o", artifact, "--image-size", IMAGE_SIZE, "--report", report)
+    size, templates = ("--image-size", IMAGE_SIZE), ("--templates", 200)
+    run("gmmaug-fit", photos, "-o", artifact, *size, *templates, "--report", report)
     run("gmmaug", "inspect", artifact)
     run("gmmaug", "sample", artifact, "-n", 32, "--seed", 0, "-o", out / "samples.png")
     write_variations(photos, artifact, out / "variations.png")
@@ -48,16 +49,16 @@ def write_variations(photos: Path, artifact: Path, picture: Path) -> None:
     chosen = np.linspace(0, len(loaded.images) - 1, 8).astype(int)
     images, labels = loaded.images[chosen], loaded.labels[chosen]
     model = load_model(artifact)
-    rows = [model.vary(images, strength=a, label=labels, seed=0) for a in (0.1, 0.3, 0.5, 0.8)]
+    rows = [model.vary(images, strength=a, label=labels, seed=0) for a in (0.3, 0.5, 0.7, 0.85)]
     save_png(grid(np.concatenate([images, *rows]), columns=8), picture)
 
 
 def train(photos: Path, held_back: Path, artifact: Path) -> None:
-    """Train on batches of which a quarter is synthetic, and test on photos that nothing was fitted on."""
+    """Train on batches of which half is varied, and test on photos that nothing was fitted on."""
     options = {"color_mode": "grayscale", "image_size": (IMAGE_SIZE, IMAGE_SIZE), "batch_size": None}
     real = keras.utils.image_dataset_from_directory(photos, **options)
     test = keras.utils.image_dataset_from_directory(held_back, **options).batch(32)
-    mixed = mix(real, load_model(artifact), ratio=0.25, batch_size=32)
+    mixed = mix(real, load_model(artifact), ratio=0.5, batch_size=32, mode="vary")
     classifier = small_classifier(len(real.class_names))
     classifier.fit(mixed, validation_data=test, epochs=EPOCHS, shuffle=False, verbose=2)
 

@@ -1,4 +1,4 @@
-"""Mix synthetic images into a Keras PyDataset over arrays.
+"""Vary half of the images in the batches of a Keras PyDataset over arrays.
 
     python examples/keras_sequence.py [PHOTOS]
 
@@ -14,9 +14,9 @@ from gmmaug_plugin.keras import GMMSequence
 photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
 model = fit(photos)
 
-# A quarter of every batch is synthetic; `workers` threads make batches while the classifier trains.
+# Half of every batch is varied; `workers` threads make batches while the classifier trains.
 train = GMMSequence(
-    photos.images[..., None], photos.labels, model=model, ratio=0.25, batch_size=32, workers=2
+    photos.images[..., None], photos.labels, model=model, mode="vary", ratio=0.5, batch_size=32, workers=2
 )
 classifier = small_classifier(len(photos.class_names))
 classifier.fit(train, epochs=2, verbose=2)

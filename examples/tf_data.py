@@ -1,4 +1,4 @@
-"""Mix synthetic images into a tf.data pipeline.
+"""Vary photos in a tf.data pipeline, and add synthetic ones.
 
     python examples/tf_data.py [PHOTOS]
 
@@ -18,11 +18,11 @@ real = keras.utils.image_dataset_from_directory(
     photos, color_mode="grayscale", image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=None, seed=0
 )
 
-# Either add a number of synthetic images to the data, of the same form as the real ones …
-more = real.concatenate(gmm_dataset(model, 100, like=real)).shuffle(2000)
-print(f"{real.cardinality()} real images, {more.cardinality()} with synthetic ones")
-
-# … or let every batch hold the same share of them.
-train = mix(real, model, ratio=0.25, batch_size=32)
+# Vary half of the images of every batch, each within the law of its own structure; labels stay …
+train = mix(real, model, ratio=0.5, batch_size=32, mode="vary")
 classifier = small_classifier(len(model.class_names))
 classifier.fit(train, epochs=2, shuffle=False, verbose=2)
+
+# … or add a number of synthetic images to the data, of the same form as the real ones.
+more = real.concatenate(gmm_dataset(model, 100, like=real)).shuffle(2000)
+print(f"{real.cardinality()} real images, {more.cardinality()} with synthetic ones")

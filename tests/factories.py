@@ -82,8 +82,11 @@ def random_templates(mixture: Mixture, n: int, *, seed: int = 0) -> Templates:
     return Templates.of(codes, components)
 
 
-fit_all = partial(fit, holdout=0.0, allow_copies=True)
-"""A fit on all photos given, whatever it copies: for tests of what is done with a model."""
+fit_pca = partial(fit, model="pca")
+"""A fit of a mixture over whole images, which is not the default."""
+
+fit_all = partial(fit_pca, holdout=0.0, allow_copies=True)
+"""The same on all photos given, whatever it copies: for tests of what is done with a model."""
 
 
 def component_covariance(mixture: Mixture, k: int) -> NDArray[np.float64]:

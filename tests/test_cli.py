@@ -17,11 +17,12 @@ from PIL import Image
 from gmmaug_plugin import load_model
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.pictures import grid, save_png
+from tests.factories import fit_pca as fit
 
 BIN = Path(sys.executable).parent
 
 
-OPTIONS = ("--image-size", 32, "--n-components", 2, "--allow-copies")
+OPTIONS = ("--model", "pca", "--image-size", 32, "--n-components", 2, "--allow-copies")
 """Two components for a dozen photos of a class: more than these can bear."""
 
 
@@ -56,8 +57,6 @@ def artifact(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_fitting_writes_the_model_that_python_fits(folder: Path, artifact: Path) -> None:
-    from gmmaug_plugin import fit
-
     model = fit(folder, image_size=32, n_components=2, allow_copies=True, quiet=True)
     np.testing.assert_array_equal(load_model(artifact).sample(5, seed=0)[0], model.sample(5, seed=0)[0])
 
@@ -110,7 +109,9 @@ def test_inspection_for_people_and_machines(artifact: Path) -> None:
     [
         (("fit", "{folder}", "-o", "model.pkl"), "must be named NAME.safetensors. Received: model.pkl"),
         (("fit", "{folder}", "-o", "no/such/m.safetensors"), "folder must exist"),
-        (("fit", "{folder}", "-o", "{tmp}/m.safetensors", "--symmetry", "up"), "symmetry must be one of"),
+        (("fit", "{folder}", "-o", "{tmp}/m.safetensors", "--symmetry", "d4"), "symmetry: no option of "),
+        (("fit", "{folder}", "-o", "{tmp}/m.safetensors", "--sharing", "some"), "sharing must be one of"),
+        (("fit", "{folder}", "-o", "{tmp}/m.safetensors", "--image-size", "48"), "image_size must be one of"),
         (("fit", "{folder}", "-o", "{tmp}/m.safetensors", "--strict"), "daisy/broken.jpg"),
         (("fit", "{folder}/none", "-o", "{tmp}/m.safetensors"), "Received: "),
         (("sample", "{artifact}", "-o", "{tmp}/x.png", "--label", "rose"), "Received: label='rose'"),
@@ -138,7 +139,7 @@ def test_every_option_is_explained() -> None:
     for option in (
         *("--model", "--image-size", "--variance", "--n-components", "--criterion", "--covariance-type"),
         *("--symmetry", "--resize", "--random-state", "--strict", "--quiet", "--recipe", "--output"),
-        *("--holdout", "--no-refit", "--allow-copies", "--templates", "--strength", "--report"),
+        *("--holdout", "--no-refit", "--allow-copies", "--templates", "--strength", "--report", "--sharing"),
     ):
         assert option in shown
     assert run("gmmaug", "--version").stdout.strip() == "0.1.0"
@@ -179,7 +180,8 @@ def test_an_interrupted_fit_leaves_the_old_file(folder: Path, tmp_path: Path) ->
     target.write_bytes(b"old")
     slow = ["--n-init", "500", "--n-components", "1:10", "--image-size", "128", "--allow-copies"]
     status, shown = in_terminal(
-        [str(BIN / "gmmaug-fit"), str(folder), "-o", str(target), *slow], interrupt_at="Fitting"
+        [str(BIN / "gmmaug-fit"), str(folder), "-o", str(target), "--model", "pca", *slow],
+        interrupt_at="Fitting",
     )
     assert status == 130
     assert "Interrupted; nothing is left half-written." in shown
@@ -204,8 +206,6 @@ def test_pictures_are_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_names_of_classes_harm_neither_tables_nor_folders(tmp_path: Path) -> None:
-    from gmmaug_plugin import fit
-
     images = make_flowers(12, image_size=16, n_classes=1)[0]
     names = ["x[/y]", "../../evil", "a [bold] b"] * 4
     fit(images, names, n_components=1, quiet=True).save(tmp_path / "m.safetensors")

@@ -10,14 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gmmaug_plugin import load_model
+from gmmaug_plugin import fit, load_model
 from gmmaug_plugin.artifact import describe_artifact
 from gmmaug_plugin.cli.evaluate import _fit_options, _write_strength
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Arm, Usefulness
 from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
+from gmmaug_plugin.fitting.options import options_for
+from gmmaug_plugin.models.strengths import Strengths
 from tests.evaluation.usefulness.curves_by_hand import ARMS, runs
 from tests.factories import fit_all, random_model
+from tests.multiscale_models import random_multiscale
 
 BIN = Path(sys.executable).parent
 SMALL = ("--photos-per-class", 12, "--image-size", 16, "--steps", 33, "--variation", "0.5:0.5")
@@ -138,6 +141,33 @@ def test_models_are_fitted_again_with_their_own_options(artifact: Path) -> None:
     assert (options.n_components, options.symmetry, options.holdout) == (1, "d4", 0.0)
     assert options.allow_copies
     assert _fit_options(random_model()).n_components == "auto", "a model without options"
+
+
+@pytest.mark.parametrize("templates", [0, 3])
+def test_options_of_a_multi_scale_mixture_come_back(templates: int, tmp_path: Path) -> None:
+    asked = options_for("multiscale", None, n_components=[2, 5], sharing="none", criterion="heldout", tol=0.5)
+    asked = replace(asked, templates=templates)
+    info = {"options": {**asked.as_json(), "resize": "crop"}}
+    model = replace(random_multiscale(templates=templates), info=info, strengths=Strengths(0.7))
+    model.save(tmp_path / "m.safetensors")
+    strength = 0.7 if templates else "auto"
+    expected = replace(asked, holdout=0.0, allow_copies=True, strength=strength)
+    assert _fit_options(load_model(tmp_path / "m.safetensors")) == expected
+
+
+def test_a_multi_scale_mixture_is_judged_at_sizes_that_it_can_have(
+    flowers, photos: Path, tmp_path: Path
+) -> None:
+    images, labels, names = flowers
+    path = tmp_path / "m.safetensors"
+    fit(images, [names[label] for label in labels], n_components=2, holdout=0.0, quiet=True).save(path)
+    small = ("--photos-per-class", 12, "--steps", 33, "--seeds", 1, "--variation", "0.5:0.5")
+    done = evaluate(photos, "--model", path, *small, "--synthesis", 0.25, "--image-size", 32)
+    assert done.returncode == 0, done.stderr
+    assert "stack + variation 0.5, half" in done.stdout
+    done = evaluate(photos, "--model", path, *small, "--image-size", 48)
+    assert done.returncode == 1
+    assert "image_size must be one of [32, 64, 128, 256, 512]" in done.stderr
 
 
 def test_a_file_of_something_else_is_not_written_over(flowers, tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gmmaug_plugin import fit, load_model
+from gmmaug_plugin import load_model
 from gmmaug_plugin.cli import main, main_fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.pca_mixture import PCAMixture
+from tests.factories import fit_pca as fit
 
 COPIES = r"copies \d+\.\d% \(real photos against each other \d+\.\d%"
 BIN = Path(sys.executable).parent
@@ -77,7 +78,7 @@ def classes(place: Path) -> Path:
     return write_photos(place / "classes", 48, n_classes=2)
 
 
-SMALL = ("--image-size", 32, "--variance", 0.9, "--holdout", 0.3)
+SMALL = ("--model", "pca", "--image-size", 32, "--variance", 0.9, "--holdout", 0.3)
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +171,31 @@ def test_each_class_has_its_line_and_the_strength_has_one(kept: tuple[Path, Done
     (told,) = (line for line in done.stdout.splitlines() if "templates" in line)
     assert re.search(rf" {measured['strength']:g}\b", told)
     assert ("the least that is no copying" in told) == measured["within"]
+
+
+def test_a_model_that_varies_photos_is_told_by_levels_and_by_its_strength(flat: Path, tmp_path: Path) -> None:
+    """The default kind, without templates and with them."""
+    path, options = tmp_path / "m.safetensors", ["--image-size", 32, "--n-components", "2:5:2"]
+    done = run("gmmaug-fit", flat, "-o", path, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    info = load_model(path).info
+    first, coarse, fine, varied, training, wrote = done.stdout.splitlines()
+    assert first == f"60 photos, {info['n_held_back']} held back to measure on, then fitted again on all"
+    assert [coarse, fine] == [f"{level}: {choice}" for level, choice in info["choices"].items()]
+    assert re.match(r"details at 32 x 32: \d components by BIC \(AIC (agrees|\d)\)$", fine)
+    measured = info["variation_strength"]
+    ending = "the least that is no copying" if measured["within"] else "which is as far as can be"
+    assert re.match(rf"Photos varied by strength {measured['strength']:g}(: |, ){ending}: {COPIES}", varied)
+    assert training.startswith("In training photos are varied by 0.5; for synthesis from nothing, keep ")
+    assert wrote.startswith(f"Wrote {path} (")
+
+    done = run("gmmaug-fit", flat, "-o", path, *options, "--templates", 9, "--no-refit", "--criterion", "aic")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "by AIC" in done.stdout
+    assert re.search(rf"^All: {COPIES}", done.stdout, re.MULTILINE)
+    strength = load_model(path).strengths.synthesis
+    assert re.search(rf"moves? (templates by strength |them by ){strength:g}\b", done.stdout)
+    assert "Photos varied" not in done.stdout
 
 
 SEED = ("--image-size", 32, "--recipe", "seed", "--n-components", 40)

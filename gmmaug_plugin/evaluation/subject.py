@@ -56,6 +56,13 @@ class VariedPhotos:
         return self.model.score_samples(images)
 
 
+def describe_subject(subject: Any) -> str:
+    """What is judged, in a few words."""
+    if isinstance(subject, VariedPhotos):
+        return f"Training photos varied by the model with strength {subject.strength:g}"
+    return "New images drawn from the model"
+
+
 def subject_of(model: ImageModel, photos: PhotoSet, strength: float | None = None) -> Any:
     """What is to be judged: a model's samples, or the photos that it varies.
 

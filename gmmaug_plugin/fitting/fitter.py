@@ -117,8 +117,10 @@ def fit(
     Example:
         >>> from gmmaug_plugin.datasets import make_flowers
         >>> flowers, labels, names = make_flowers(60, image_size=32, n_classes=2)
-        >>> model = fit(flowers, labels, n_components=2, quiet=True)
-        >>> model.n_components
+        >>> model = fit(flowers, labels, n_components=4, quiet=True)
+        >>> model.info["n_held_back"], list(model.info["choices"].values())
+        (9, ['4 components as given', '4 components as given'])
+        >>> fit(flowers, labels, model="pca", n_components=2, quiet=True).n_components
         4
     """
     options = options_for(

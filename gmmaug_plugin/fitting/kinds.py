@@ -125,7 +125,12 @@ class MultiscaleKind:
         """Fit photos; no judge is asked, since no component of a few pixels can hold a photo."""
         labels = labels_of(photo_set)
         model, curves = fit_multiscale_mixture(
-            photo_set.images, labels, options, n_components=chosen, quiet=quiet
+            photo_set.images,
+            labels,
+            options,
+            n_components=chosen,
+            class_names=photo_set.class_names,
+            quiet=quiet,
         )
         names = photo_set.class_names or ("",)
         counts = np.bincount(model.base.classes).tolist()

@@ -27,6 +27,12 @@ from gmmaug_plugin.models.strengths import FRESH, Strengths
 N_JUDGED = 500
 """Samples that a candidate is judged by."""
 
+FEWEST_VARIED = 100
+"""Photos that a strength of variation is judged by, at least: of large images fewer are varied, since each
+takes as long as it has pixels."""
+
+_USUAL_SIZE = 128
+
 FEATURE_MEASURES = ("precision", "recall", "frechet_distance")
 """Measures that need TensorFlow: a model's info must not depend on whether it is installed."""
 
@@ -199,8 +205,9 @@ def _find_variation(
     """Measure from which strength varied photos are no copies, where a model is for varying them."""
     if detector is None or not isinstance(subject_of(model, training), VariedPhotos):
         return None
+    n_samples = max(FEWEST_VARIED, min(N_JUDGED, N_JUDGED * _USUAL_SIZE**2 // model.image_size**2))
     return measure_variation_strength(
-        model, training, detector, random_state=options.random_state, quiet=quiet
+        model, training, detector, n_samples=n_samples, random_state=options.random_state, quiet=quiet
     )
 
 

@@ -1,10 +1,12 @@
 """Work in several threads whose results do not depend on how many there are."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
 T = TypeVar("T")
@@ -43,7 +45,9 @@ def workers() -> Iterator[Run]:
         futures = [pool.submit(task) for task in tasks]
         return [future.result() for future in futures]
 
-    with threadpool_limits(1):
+    with warnings.catch_warnings(), threadpool_limits(1):
+        # Filters are the whole process's: threads that set and reset them each on its own undo one another's.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         try:
             yield run
         finally:

@@ -113,8 +113,9 @@ class NumpyEngine:
         return np.asarray(np.log(a))
 
     def exp(self, a: np.ndarray) -> np.ndarray:
-        """Exponential, element by element."""
-        return np.asarray(np.exp(a))
+        """Exponential, element by element; infinite where it is too great."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(a))
 
     def to_uint8(self, centred: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """Grey levels plus a mean image as bytes: rounded, halves up, and clipped to 0..255.

@@ -41,7 +41,7 @@ class PCAMixture(ImageModel):
         >>> from gmmaug_plugin import fit
         >>> from gmmaug_plugin.datasets import make_flowers
         >>> flowers, labels, names = make_flowers(60, image_size=32, n_classes=2)
-        >>> model = fit(flowers, labels, quiet=True)
+        >>> model = fit(flowers, labels, model="pca", quiet=True)
         >>> images, labels = model.sample(4, label=1, seed=0)
         >>> images.shape, images.dtype.name, labels.tolist()
         ((4, 32, 32), 'uint8', [1, 1, 1, 1])

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, CopyRates
 from gmmaug_plugin.evaluation.copying import Copying, measure_copying
 from gmmaug_plugin.models.pca_mixture import PCAMixture
+from tests.factories import fit_pca as fit
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.likelihood import (
     bits_per_pixel,
@@ -14,6 +13,7 @@ from gmmaug_plugin.evaluation.likelihood import (
     responsibilities,
 )
 from gmmaug_plugin.models import PCAMixture
+from tests.factories import fit_pca as fit
 
 
 class Independent:

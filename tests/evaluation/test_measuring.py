@@ -4,7 +4,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation import measuring
 from gmmaug_plugin.evaluation.copies import CopyDetector
@@ -12,6 +11,7 @@ from gmmaug_plugin.evaluation.features import FeatureExtractor
 from gmmaug_plugin.evaluation.measuring import measure_model
 from gmmaug_plugin.images import PhotoSet, load_photos
 from gmmaug_plugin.models import PCAMixture
+from tests.factories import fit_pca as fit
 
 
 class Copier:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation import strength as subject
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates
 from gmmaug_plugin.evaluation.strength import measure_synthesis_strength
+from tests.factories import fit_pca as fit
 
 
 def rates(value: float) -> CopyRates:

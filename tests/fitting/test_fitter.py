@@ -14,8 +14,8 @@ from gmmaug_plugin.models.engine import NumpyEngine
 
 ENGINE = NumpyEngine()
 
-fit = partial(front_door, holdout=0.0, allow_copies=True)
-"""The fit itself, on all photos given; what is held back and refused is tested in test_trial.py."""
+fit = partial(front_door, model="pca", holdout=0.0, allow_copies=True)
+"""The fit itself of whole images, on all photos given; what is held back and refused is in test_trial.py."""
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from gmmaug_plugin.datasets import make_flowers
@@ -14,7 +16,7 @@ from gmmaug_plugin.fitting.pca_fitter import describe_curves, describe_refused, 
 from gmmaug_plugin.fitting.search import first_candidates, search
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
 from gmmaug_plugin.fitting.selection import CopiesError, Refused, folds
-from gmmaug_plugin.fitting.starts import split_start
+from gmmaug_plugin.fitting.starts import k_means_labels, split_start
 from gmmaug_plugin.fitting.subspace import class_codes, fit_subspace, photo_means
 from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.engine import NumpyEngine
@@ -194,6 +196,15 @@ def test_workers_keep_every_task_to_one_thread_and_their_order() -> None:
         assert threads() == {3}
     with pytest.raises(ZeroDivisionError), workers() as run:
         run([lambda: 1 // 0, lambda: 1])
+
+
+def test_workers_let_no_warning_of_k_means_out_and_leave_the_filters_as_they_were() -> None:
+    """Filters are shared by all threads: those that set and reset them at once would undo one another's."""
+    before = list(warnings.filters)
+    with workers() as run:
+        run([partial(warnings.warn, "Fewer different rows than clusters", ConvergenceWarning)] * 5)
+        run([partial(k_means_labels, np.zeros((50, 2)), 4, seed) for seed in range(20)])
+    assert warnings.filters == before
 
 
 def test_photo_means_are_over_the_copies_of_each_photo() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.fitting.selection import CopiesError
+from tests.factories import fit_pca as fit
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,17 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.measures import Measure
 from gmmaug_plugin.fitting import trial as subject
 from gmmaug_plugin.fitting.fitter import try_photo_set
-from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.options import MODEL_KINDS, FitOptions
 from gmmaug_plugin.fitting.pca_fitter import fit_pca_mixture
 from gmmaug_plugin.fitting.selection import CopiesError
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.images import PhotoSet, load_photos
 from gmmaug_plugin.models.pca_mixture import PCAMixture
+from tests.factories import fit_pca as fit
 
 CANDIDATES = FitOptions(n_components=[1, 2, 8], variance=0.9, allow_copies=True, random_state=3)
 """Of the photos below one class takes 8 components and the other fewer."""
@@ -315,7 +315,7 @@ FIT_A_FOLDER = """
 import sys
 from gmmaug_plugin import fit
 options = dict(image_size=32, n_components=[1, 3], templates=5, strength=0.5, allow_copies=True)
-fit(sys.argv[1], quiet=True, **options).save(sys.argv[2])
+fit(sys.argv[1], model=sys.argv[3], quiet=True, **options).save(sys.argv[2])
 """
 
 
@@ -333,14 +333,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return write
 
 
+@pytest.mark.parametrize("kind", MODEL_KINDS)
 def test_the_same_photos_options_and_seed_give_the_same_bytes_wherever_they_are(
-    folders: Callable[[str], Path], tmp_path: Path
+    kind: str, folders: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """Two processes, other folders, other numbers of threads."""
     running = []
     for n_threads in (1, 2):
         target = tmp_path / f"{n_threads}.safetensors"
-        command = [sys.executable, "-c", FIT_A_FOLDER, folders(f"of_{n_threads}"), target]
+        command = [sys.executable, "-c", FIT_A_FOLDER, folders(f"of_{n_threads}"), target, kind]
         environment = os.environ | {"OMP_NUM_THREADS": str(n_threads), "OPENBLAS_NUM_THREADS": str(n_threads)}
         running.append(subprocess.Popen([str(part) for part in command], env=environment))
     assert [process.wait(timeout=120) for process in running] == [0, 0]

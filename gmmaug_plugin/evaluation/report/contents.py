@@ -161,6 +161,7 @@ class ReportContents:
     Attributes:
         model_name: The model's file name, never a path; empty if it was not saved.
         kind: The kind of model, for example "pca".
+        subject: What the samples are, in a few words.
         image_size: Height and width of the model's images in pixels.
         class_names: In label order; empty for a model of unlabelled photos.
         n_held_back: Photos held back to measure on.
@@ -193,6 +194,7 @@ class ReportContents:
 
     model_name: str
     kind: str
+    subject: str
     image_size: int
     class_names: tuple[str, ...]
     n_held_back: int

@@ -21,7 +21,7 @@ from gmmaug_plugin.evaluation.report.contents import (
 )
 from gmmaug_plugin.evaluation.report.making import describe_making
 from gmmaug_plugin.evaluation.spaces import SPACES, Space
-from gmmaug_plugin.evaluation.subject import subject_of
+from gmmaug_plugin.evaluation.subject import describe_subject, subject_of
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.image_model import ImageModel

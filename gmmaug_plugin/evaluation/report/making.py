@@ -29,8 +29,8 @@ class Making:
         options: Of the fit.
         versions: Of libraries.
         n_components_per_class: In label order.
-        choices: Why so many, per class in label order; empty if unknown.
-        criterion_curves: By class, the deciding one first.
+        choices: Why so many, per class in label order, or per level; empty if unknown.
+        criterion_curves: By class or level, the deciding one first.
         refusals: Candidates that were not taken.
         explained_variance_in_code_order: Share of the variance along every dimension of a code, (q,).
         measures: What was measured when it was fitted.
@@ -60,12 +60,18 @@ def describe_making(model: ImageModel) -> Making:
     counts = _mapping(info.get("n_components_per_class"))
     reasons = _mapping(info.get("choices"))
     by_class = {name: counts[name] for name in names if isinstance(counts.get(name), int)}
+    curves = _mapping(info.get("criterion_curves"))
+    chosen_for: Mapping[str, int] = by_class
+    if not set(curves) <= set(names):
+        # Chosen level by level, not class by class.
+        names, by_class = tuple(map(str, curves)), {}
+        chosen_for = {name: entry["best"] for name in names for entry in [*_entries(curves[name])][:1]}
     return Making(
         options=_mapping(info.get("options")),
         versions=_mapping(info.get("versions")),
         n_components_per_class=tuple(by_class.values()) if len(by_class) == len(names) else (),
         choices=tuple(str(reasons[name]) for name in names) if set(names) <= set(reasons) else (),
-        criterion_curves=tuple(_curves(info.get("criterion_curves"), names, by_class)),
+        criterion_curves=tuple(_curves(curves, names, chosen_for)),
         refusals=tuple(_refusals(info.get("refused_candidates"), names)),
         explained_variance_in_code_order=_shares(info.get("explained_variance_ratio")),
         measures=tuple(_measures(info.get("measures"))),

@@ -157,7 +157,9 @@ def about_components(counts: Sequence[int], curves: Sequence[Curve], choices: Se
     if len(choices) == 1:
         return f"The model has {choices[0]}."
     if not counts:
-        return ""
+        levels = [curve for curve in curves if curve.decides and curve.chosen is not None]
+        each = [f"{curve.chosen} for {curve.class_name}" for curve in levels]
+        return f"Components a mixture: {listed(each)}." if each else ""
     if len(counts) == 1:
         has = plural(counts[0], "component")
     elif min(counts) == max(counts):

@@ -41,6 +41,7 @@ def fit_multiscale_mixture(
     *,
     quiet: bool,
     n_components: Sequence[int] | None = None,
+    class_names: Sequence[str] = (),
 ) -> tuple[MultiscaleMixture, LevelCurves]:
     """Fit a mixture over bases and, for every level and phase of the pyramid, one over details.
 
@@ -51,10 +52,13 @@ def fit_multiscale_mixture(
         labels: Class of each, 0..C-1 without gaps.
         options: The options.
         quiet: Show no progress.
-        n_components: The number for each level, the coarsest first, instead of what the options say.
+        n_components: The number for each level, the coarsest first, instead of what the options say; where
+            classes share no details those of the first class, then of the second, and so on.
+        class_names: Names of classes, for the curves of those that have details of their own.
 
     Returns:
-        The model, without class names and info, and curves of the criteria by level.
+        The model, without class names and info, and curves of the criteria by level, in the order of
+        ``n_components``.
     """
     coarser = coarser_photos(images)
     steps = steps_of(images.shape[1])
@@ -67,9 +71,12 @@ def fit_multiscale_mixture(
         for number, members in enumerate(groups):
             photos = coarser if members is None else tuple(one[members] for one in coarser)
             fit = _Details(photos, steps, options, len(groups), run, advance, number)
-            levels, found = fit.fit(n_components)
+            n_levels = steps[-1].level + 1
+            begin = number * n_levels
+            levels, found = fit.fit(n_components and n_components[begin : begin + n_levels])
             fitted.append(levels)
-            curves |= found if members is None else {}
+            owner = "" if members is None else f"{class_names[number] if class_names else number}, "
+            curves |= {owner + level: found_there for level, found_there in found.items()}
     shares = np.bincount(labels) / len(labels)
     levels = fitted[0] if options.sharing != "none" else join_details(fitted, shares)
     return MultiscaleMixture(base, levels), curves

@@ -82,7 +82,7 @@ def round_innovations(innovations: NDArray[np.float64]) -> NDArray[np.uint8]:
 
     Example:
         >>> int(round_innovations(np.zeros((3, 1)) + 0.1)[0])
-        123
+        150
     """
     code = np.zeros(innovations.shape[1:], np.int64)
     for values, one in zip(GRIDS, innovations, strict=True):

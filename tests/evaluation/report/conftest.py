@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.evaluation.measures import Measure
@@ -15,6 +14,7 @@ from gmmaug_plugin.evaluation.report import ReportContents, gather, write_report
 from gmmaug_plugin.evaluation.report.contents import Refusal
 from gmmaug_plugin.images import PhotoSet, load_photos
 from gmmaug_plugin.models.pca_mixture import PCAMixture
+from tests.factories import fit_pca as fit
 
 from .stand_ins import HOSTILE_NAMES, HOSTILE_TEXT, BareModel
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Arm, make_arms
 from gmmaug_plugin.evaluation.usefulness.augmentation import add_noise, standard_stack
 from gmmaug_plugin.evaluation.usefulness.feeding import Feeder, mean_squared_change, noise_deviation
 from gmmaug_plugin.evaluation.usefulness.splits import order_of_batches, split_photos
+from tests.factories import fit_pca as fit
 
 ARMS = {arm.name: arm for arm in make_arms([0.3, 0.7], [0.25, 0.5], [0.25])}
 

@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gmmaug_plugin import fit
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Usefulness, bench, study, study_usefulness
 from gmmaug_plugin.evaluation.usefulness.classifier import LEARNING_RATE, Classifier, Feed
 from gmmaug_plugin.evaluation.usefulness.splits import order_of_batches
+from tests.factories import fit_pca as fit
 
 SIZE = 16
 NAMES = ("daisy", "rose", "tulip")
