@@ -130,6 +130,7 @@ def gather(
     return ReportContents(
         model_name=model_name.replace("\\", "/").rpartition("/")[2],
         kind=model.kind,
+        subject=describe_subject(subject),
         image_size=model.image_size,
         class_names=tuple(model.class_names),
         n_held_back=n_held_back,
