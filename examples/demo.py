@@ -60,7 +60,9 @@ def train(photos: Path, held_back: Path, artifact: Path) -> None:
     test = keras.utils.image_dataset_from_directory(held_back, **options).batch(32)
     mixed = mix(real, load_model(artifact), ratio=0.5, batch_size=32, mode="vary")
     classifier = small_classifier(len(real.class_names))
-    classifier.fit(mixed, validation_data=test, epochs=EPOCHS, shuffle=False, verbose=2)
+    # One iterator for all epochs: to start one takes TensorFlow longer than these few batches.
+    steps = len(mixed)
+    classifier.fit(mixed.repeat(), steps_per_epoch=steps, validation_data=test, epochs=EPOCHS, verbose=2)
 
 
 if __name__ == "__main__":

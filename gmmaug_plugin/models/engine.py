@@ -14,8 +14,10 @@ from gmmaug_plugin.models.quadratic import BLOCK, draw_by_weight, quadratic_bloc
 DOUBT = 1e-3
 """A component drawn in float32 is drawn again in float64 where a probability moved by this would change it.
 
-That is ten times as far as float32 was seen to move one (1e-4 of 30,000 positions of photos). Images of black and
-white alone, whose squares cancel worse, can move one further: of them some 3 draws in 1000 are not float64's."""
+That is ten times as far as float32 was seen to move one (1e-4 of 30,000 positions of photos). Images of
+black and white alone, whose squares cancel worse, can move one further: of them some 3 draws in 1000 are not
+float64's.
+"""
 
 Array = Any
 """An array of the engine at hand: ``numpy.ndarray``, ``tf.Tensor``, …"""
