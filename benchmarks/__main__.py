@@ -3,5 +3,5 @@
 import subprocess
 import sys
 
-for name in ("sampling", "artifact", "copies"):
+for name in ("sampling", "artifact", "copies", "multiscale"):
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]], check=True)
