@@ -39,7 +39,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.3, 0.5, 0.7])
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.25, 0.5, 0.5])
-    parser.add_argument("--synthesis-ratios", type=float, nargs="+", default=[0.25, 0.5])
+    parser.add_argument("--synthesis-ratios", type=float, nargs="*", default=[0.25, 0.5])
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--budget", type=float, help="seconds")
     parser.add_argument("--json", type=Path, help="where the figures are written and read from")

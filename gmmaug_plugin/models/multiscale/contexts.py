@@ -90,7 +90,8 @@ def contrasts(engine: Engine, coarse: Array, row: int, column: int) -> Array:
     """The 3 x 3 coarse neighbourhood without its mean, (8, n, h/2, w/2).
 
     Products of sums, differences and second differences along rows and columns, an orthogonal basis. Factors
-    are powers of two that bring their lengths near 1, so everything is exact.
+    are powers of two that bring their lengths near 1. Sums are taken in one order, element by element, so
+    that every engine rounds alike.
     """
     h, w = coarse.shape[1:]
     padded = engine.pad_reflect(coarse)

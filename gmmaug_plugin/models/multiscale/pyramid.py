@@ -8,7 +8,7 @@ One step turns every 2 x 2 block of pixels (a b / c d) into its mean and three d
 which is the orthonormal Haar transform (A. Haar, *Math. Annalen* 69, 1910; S. Mallat, *A Wavelet Tour of
 Signal Processing*, 2009, section 7.7) times 1/2: so coarse images and details keep the unit of pixels. Steps
 are sums and differences divided by powers of two, exact in float32 for pixels in steps of
-``tones.TONE_STEP``.
+``tones.TONE_STEP`` down to the third level; from the fourth on float32 rounds.
 """
 
 import numpy as np
@@ -17,8 +17,6 @@ from gmmaug_plugin.models.engine import Array, Engine
 
 BASE_SIZE = 8
 """Height and width of the base."""
-
-SMALLEST_IMAGE, LARGEST_IMAGE = 32, 512
 
 IMAGE_SIZES = tuple(2**power for power in range(5, 10))
 """Heights and widths of the images there are pyramids of: powers of two."""
