@@ -247,6 +247,9 @@ def _factor_component(
         return np.empty((0, X.shape[1]))
     if len(rows) >= X.shape[1]:
         return _factorise(rows.T @ rows, covariances)
+    if covariances.regularisation:
+        # Nothing is raised to a floor, so the rows are factors as they are.
+        return rows
     rows /= covariances.metric
     eigenvalues, vectors = eigh(rows @ rows.T)
     lengths = covariances.factor_lengths(eigenvalues)

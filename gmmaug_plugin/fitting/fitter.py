@@ -72,7 +72,7 @@ def fit(
         labels: One per photo, for paths and arrays.
         model: The kind of model: "multiscale", mixtures on the bands of a pyramid, or "pca", a mixture over
             whole images. None takes the default, or the one that the recipe is of.
-        recipe: "seed" fits as the notebook did that this project began as, with scikit-learn itself:
+        recipe: "seed" fits as the notebook did that this project began as, with the results of scikit-learn:
             for comparison, since it copies photos. Only ``n_components`` and ``random_state`` count then.
         image_size: Height and width to fit at. By default 128 for files; square arrays keep theirs, but for
             "multiscale" they are enlarged to the next of 32, 64, 128, 256 and 512 pixels.
