@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
-from gmmaug_plugin.fitting.expectation_maximisation import Estimate, fit_mixture, n_parameters
+from gmmaug_plugin.fitting.expectation_maximisation import Estimate, fit_mixture
 from gmmaug_plugin.fitting.joining import join_classes
+from gmmaug_plugin.fitting.maximisation import n_parameters
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.pca import BYTE_NOISE
+from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.search import first_candidates
 from gmmaug_plugin.fitting.selection import (
     INFORMATION_CRITERIA,
@@ -30,7 +32,7 @@ from gmmaug_plugin.fitting.selection import (
     choose,
     information_curves,
 )
-from gmmaug_plugin.fitting.workers import Run, workers
+from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
