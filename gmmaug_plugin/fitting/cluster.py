@@ -47,7 +47,7 @@ def connect(address: str) -> Client:
             'pip install "gmmaug-plugin[dask]"'
         ) from error
     try:
-        return DaskClient(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
+        return DaskClient(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(
             f"A Dask scheduler must answer at the address, such as tcp://10.0.0.1:8786. Received: {address!r}"
