@@ -10,7 +10,10 @@ import pytest
 import gmmaug_plugin
 
 PACKAGE = Path(gmmaug_plugin.__file__).parent
-FRAMEWORKS = ("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib", "jinja2", "dask", "distributed")
+FRAMEWORKS = (
+    *("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib", "jinja2"),
+    *("dask", "distributed", "numba"),
+)
 
 MAY_IMPORT = {
     "models": {"models", "layout", "checks", "resizing", "artifact"},
