@@ -45,6 +45,7 @@ _ROW = 8
 _MOST_MEANS = 48
 _PAIRS = 12
 _NEAR_PERCENTILE = 10.0
+_MOST_NEAR = 600
 _USUAL_NEAR = 1.1
 _EIGEN_IMAGES = 16
 _MIDDLE = 128
@@ -251,7 +252,7 @@ def _near(detector: "CopyDetector", held_back: PhotoSet | None, space: Space, ra
     """The ratio that one in ten held-back photos comes below; spaces differ too much for one constant."""
     if held_back is None or not len(held_back.images):
         return _USUAL_NEAR
-    some = some_unseen(len(held_back.images), random_state)
+    some = some_unseen(len(held_back.images), random_state, most=_MOST_NEAR)
     labels = None if held_back.labels is None else held_back.labels[some]
     ratios = detector.nearest(held_back.images[some], labels, space=space).ratios
     return max(1.0, float(np.percentile(ratios, _NEAR_PERCENTILE)))
