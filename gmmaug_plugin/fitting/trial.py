@@ -14,7 +14,7 @@ from gmmaug_plugin.evaluation.strength import (
     measure_synthesis_strength,
     measure_variation_strength,
 )
-from gmmaug_plugin.evaluation.subject import VariedPhotos, subject_of
+from gmmaug_plugin.evaluation.subject import N_JUDGED, VariedPhotos, subject_of, with_templates
 from gmmaug_plugin.fitting.kinds import KINDS, labels_of
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.selection import CopiesError, Judge
@@ -24,9 +24,6 @@ from gmmaug_plugin.images.holdout import split_holdout
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.strengths import FRESH, Strengths
-
-N_JUDGED = 500
-"""Samples that a candidate is judged by."""
 
 FEWEST_VARIED = 100
 """Photos that a strength of variation is judged by, at least: of large images fewer are varied, since each
@@ -103,6 +100,8 @@ def try_fit(
     judge = None if options.allow_copies or detector is None else _judge(detector, options.random_state)
     fitted = kind.fit(training, options, judge=judge, client=client, quiet=quiet)
     tried = _equip(fitted.model, training, options, Strengths())
+    if detector is not None:
+        detector = with_templates(detector, tried, random_state=options.random_state)
     synthesis = _find_strength(tried, detector, options, quiet=quiet)
     variation = _find_variation(tried, training, detector, options, quiet=quiet)
     given = FRESH if options.strength == "auto" else float(options.strength)
@@ -119,6 +118,8 @@ def try_fit(
     )
     _check_synthesis(tried, measurements, options)
     info = fitted.info | _describe(photo_set, held_back, options, measurements)
+    if detector is not None and detector.compared is not None:
+        info["photos_compared"] = len(detector.compared)
     info["synthesis_strength"] = synthesis and synthesis.as_json()
     if variation is not None:
         info["variation_strength"] = variation.as_json()
