@@ -24,7 +24,7 @@ MAY_IMPORT = {
         "tensorflow",
     },
     "artifact": {"artifact", "models", "files"},
-    "images": {"images", "progress", "checks", "resizing"},
+    "images": {"images", "progress", "checks", "resizing", "files"},
     "tensorflow": {"tensorflow", "models", "artifact", "mixing", "layout", "extras", "checks", "resizing"},
     "keras": {"models", "artifact", "mixing", "layout", "extras", "checks"},
     "albumentations": {"models", "artifact", "layout", "mixing", "extras", "checks"},

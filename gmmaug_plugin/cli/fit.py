@@ -10,6 +10,7 @@ import typer
 
 from gmmaug_plugin.cli.report import check_report, write_trial_report
 from gmmaug_plugin.cli.running import (
+    CacheOption,
     PhotosPath,
     QuietOption,
     StrictOption,
@@ -112,6 +113,7 @@ def fit_command(
         typer.Option(metavar="tcp://HOST:PORT", help="Fit on the Dask cluster of this scheduler."),
     ] = None,
     strict: StrictOption = False,
+    cache: CacheOption = True,
     quiet: QuietOption = False,
 ) -> None:
     """Learn a mixture model from photos and write it to one file."""
@@ -140,7 +142,9 @@ def fit_command(
         allow_copies=allow_copies,
         random_state=random_state,
     )
-    photo_set = read_photos(photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet)
+    photo_set = read_photos(
+        photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet, cache=cache
+    )
     if image_size is None:
         photo_set = enlarge_to_fit(photo_set, options)
     with _cluster(scheduler) as client:

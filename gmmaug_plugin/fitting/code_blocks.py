@@ -9,12 +9,15 @@ from gmmaug_plugin.fitting.photo_blocks import PhotoBlocks
 from gmmaug_plugin.fitting.pieces import Pieces
 from gmmaug_plugin.fitting.starts import Codes
 from gmmaug_plugin.fitting.workers import in_turn
-from gmmaug_plugin.images.storage import Images
+from gmmaug_plugin.images.storage import Images, empty_array, release
 from gmmaug_plugin.models.basis import Basis
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.symmetry import Symmetry, symmetric_copies
 
 _NUMPY = NumpyEngine()
+LARGE_CODES = 2**30
+"""Bytes of codes in double precision from which they are kept in files."""
+
 _CHUNK = 256
 """Photos that are encoded at a time, with all their copies."""
 
@@ -32,8 +35,13 @@ class CodeBlocks:
 
     @classmethod
     def of(cls, photos: PhotoBlocks, basis: Basis, symmetry: Symmetry) -> "CodeBlocks":
-        """Encode photos where they are."""
-        return cls(photos.keep(_encode, basis, symmetry), photos.sizes)
+        """Encode photos where they are.
+
+        Where all codes together would take much memory they are kept in single precision, in files.
+        """
+        n_rows = photos.n_photos * len(symmetric_copies(np.empty((1, 2, 2), np.uint8), symmetry))
+        encode = _encode_large if n_rows * basis.n_dimensions * 8 > LARGE_CODES else _encode
+        return cls(photos.keep(encode, basis, symmetry), photos.sizes)
 
     @classmethod
     def whole(cls, codes: Codes, n_photos: int) -> "CodeBlocks":
@@ -47,7 +55,7 @@ class CodeBlocks:
 
     def gather(self) -> Codes:
         """All codes, here."""
-        return np.concatenate(self.pieces.map(_themselves))
+        return np.concatenate(self.pieces.map(_themselves)).astype(np.float64, copy=False)
 
     def some(self, n: int, *, seed: int) -> Codes:
         """Codes of at most ``n`` photos, chosen at random, and of all their copies, in the photos' order."""
@@ -94,6 +102,14 @@ def _encode(images: Images, basis: Basis, symmetry: Symmetry) -> Codes:
     return class_codes(basis, images, symmetry)
 
 
+def _encode_large(images: Images, basis: Basis, symmetry: Symmetry) -> Codes:
+    codes = class_codes(basis, images, symmetry).astype(np.float32)
+    kept = empty_array(codes.shape, np.float32, large=0)
+    kept[:] = codes
+    release(kept)
+    return kept
+
+
 def _themselves(codes: Codes) -> Codes:
     return codes
 
@@ -101,4 +117,4 @@ def _themselves(codes: Codes) -> Codes:
 def _of_photos(codes: Codes, chosen: tuple[NDArray[np.intp], int]) -> Codes:
     photos, n_photos = chosen
     rows = np.concatenate(_rows_of_photos(len(codes), n_photos))
-    return codes[rows[photos].ravel()]
+    return codes[rows[photos].ravel()].astype(np.float64)

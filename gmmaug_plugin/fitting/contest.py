@@ -118,7 +118,8 @@ class HeldOutFold:
 
 def _inside(codes: Codes, mixtures: Sequence[Mixture]) -> NDArray[np.float64]:
     """Sums over codes of their log-densities under mixtures."""
-    return np.array([logsumexp(one.log_joint(_NUMPY, codes), axis=1).sum() for one in mixtures])
+    exact = codes.astype(np.float64, copy=False)
+    return np.array([logsumexp(one.log_joint(_NUMPY, exact), axis=1).sum() for one in mixtures])
 
 
 def _log_density(images: Images, model: PCAMixture) -> float:

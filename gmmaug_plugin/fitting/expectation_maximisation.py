@@ -20,6 +20,7 @@ from gmmaug_plugin.fitting.maximisation import (
 )
 from gmmaug_plugin.fitting.pieces import Pieces
 from gmmaug_plugin.fitting.starts import Codes, Responsibilities, k_means_start
+from gmmaug_plugin.images.storage import release
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
 
@@ -183,18 +184,19 @@ def _block_moments(block: Codes, mixture: Mixture, covariance_type: CovarianceTy
             X, squares, responsibilities, covariance_type, log_density=float(log_densities.sum())
         )
         total = moments if total is None else total + moments
+    release(block)
     if total is None:
         raise ValueError("A block must have a row. Received: an empty block")
     return total
 
 
 def _block_log_densities(block: Codes, mixture: Mixture) -> NDArray[np.float64]:
-    return np.concatenate(
-        [
-            logsumexp(mixture.log_joint(_NUMPY, block[begin : begin + _AT_ONCE].astype(np.float64)), axis=1)
-            for begin in range(0, len(block), _AT_ONCE)
-        ]
-    )
+    found = [
+        logsumexp(mixture.log_joint(_NUMPY, block[begin : begin + _AT_ONCE].astype(np.float64)), axis=1)
+        for begin in range(0, len(block), _AT_ONCE)
+    ]
+    release(block)
+    return np.concatenate(found)
 
 
 def likeliest(estimates: Iterable[Estimate]) -> Estimate:

@@ -62,6 +62,7 @@ def fit(
     client: Client = None,
     strict: bool = False,
     quiet: bool = False,
+    cache: bool = True,
 ) -> ImageModel:
     """Learn a mixture model of photos.
 
@@ -111,6 +112,8 @@ def fit(
             (``GMMAUG_CACHE``); the model is the same to rounding. None fits here. recipe="seed" fits here.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
+        cache: Keep decoded photos in the cache folder for the next fit; see
+            :func:`~gmmaug_plugin.images.load_photos`.
 
     Returns:
         The model. ``model.info`` holds options, criterion curves, measures and what was learned, as JSON
@@ -167,6 +170,7 @@ def fit(
             strict=strict,
             min_photos=MIN_PHOTOS,
             quiet=quiet,
+            cache=cache,
         )
         if image_size is None:
             photo_set = enlarge_to_fit(photo_set, options)

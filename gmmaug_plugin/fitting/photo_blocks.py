@@ -34,6 +34,10 @@ class PhotoBlock:
         images = self.source[self.begin : self.end]
         return images if rows is None else images[rows]
 
+    def release(self) -> None:
+        """Let go of the memory that the photos take where they are mapped from a file."""
+        release(self.source)
+
 
 class PhotoBlocks:
     """Photos in blocks.
@@ -129,7 +133,7 @@ def _on_photos(block: PhotoBlock, own: tuple[Any, ...], function: Callable[..., 
         result: T = function(images, *others, *shared)
         return result
     finally:
-        release(images)
+        block.release()
 
 
 def _themselves(images: Images) -> Images:
