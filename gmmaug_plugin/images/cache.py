@@ -13,6 +13,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,9 @@ def _paths(key: str) -> tuple[Path, Path]:
 
 def _remove(key: str) -> None:
     for path in _paths(key):
-        path.unlink(missing_ok=True)
+        # What cannot be removed is no entry either, and cannot be written: that is told there.
+        with suppress(OSError):
+            path.unlink()
 
 
 def _files() -> dict[Path, int]:
