@@ -83,7 +83,9 @@ def main():
     with running_service(options.workers) as shared_out:
         count(synthetic.apply(shared_out))
         classifier = small_classifier(len(real.class_names))
-        classifier.fit(train.apply(shared_out), steps_per_epoch=steps, epochs=EPOCHS, verbose=2)
+        classifier.fit(
+            train.apply(shared_out), steps_per_epoch=steps, epochs=EPOCHS, shuffle=False, verbose=2
+        )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def real(model: Any) -> Any:
 
 
 def _joined(model: Any) -> Any:
-    return real(model).concatenate(gmm_dataset(model, 50, like=real(model))).shuffle(50, seed=1).batch(BATCH)
+    return real(model).concatenate(gmm_dataset(model, 50, like=real(model))).batch(BATCH)
 
 
 DATASETS: dict[str, Callable[[Any], Any]] = {
@@ -50,6 +50,10 @@ def tally(images: Iterable[np.ndarray]) -> Counter[bytes]:
 def tally_of(batches: Any) -> Counter[bytes]:
     """The same of a dataset of batches."""
     return tally(image for batch in batches for image in batch[0].numpy())
+
+
+CASES = [*(("pca", name) for name in DATASETS), ("multiscale", "mixed")]
+"""Kinds of model and datasets that go through every strategy."""
 
 
 def shard_mixed(model: Any, n_shards: int, index: int) -> Any:
