@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,10 +16,11 @@ from gmmaug_plugin.datasets import make_flowers
 IMAGE_SIZE = 64
 
 
-def photo_folder() -> Path:
+def photo_folder(arguments: Sequence[str] | None = None) -> Path:
     """The folder given on the command line (a sub-folder per class), or one of drawn flowers."""
-    if len(sys.argv) > 1:
-        return Path(sys.argv[1])
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments:
+        return Path(arguments[0])
     folder = Path(tempfile.mkdtemp(prefix="flowers-"))
     write_drawn_flowers(folder, n_samples=200, n_classes=3)
     return folder

@@ -12,7 +12,7 @@ from PIL import Image
 from gmmaug_plugin.datasets import make_flowers
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = ["tf_data.py", "keras_sequence.py", "albumentations_transforms.py"]
+EXAMPLES = ["tf_data.py", "tf_data_service.py", "keras_sequence.py", "albumentations_transforms.py"]
 
 
 def python_blocks() -> list[str]:

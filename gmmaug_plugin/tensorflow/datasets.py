@@ -42,7 +42,8 @@ def gmm_dataset(
     ones; or use :func:`~gmmaug_plugin.tensorflow.mix`.
 
     When ``tf.distribute`` shards a dataset by ``DATA``, every worker makes all images and keeps its
-    share. Better give each worker ``n // n_workers`` images and a seed of its own.
+    share. Better give each worker ``n // n_workers`` images and a seed of its own. The workers of a
+    ``tf.data`` service with dynamic sharding share out the work; see docs/scale.md.
 
     Args:
         model: A model, or the path of its file.

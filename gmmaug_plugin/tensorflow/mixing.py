@@ -38,6 +38,7 @@ def mix(
     mode: MixMode = "synthesize",
     strength: Strength = None,
     seed: Seed = 0,
+    static_shape: bool = True,
 ) -> Any:
     """Batch a dataset with synthetic images among the real ones, a fixed share of every batch.
 
@@ -56,9 +57,12 @@ def mix(
     (or first 16 images) is read here, as by :func:`~gmmaug_plugin.tensorflow.gmm_dataset`.
 
     The number of batches is known if the number of the dataset's images is: if it has a cardinality, and a
-    static batch size where it is batched. Where all batches are full the batch size is static. A
-    ``tf.data`` service with dynamic sharding cuts the last short batch of each worker then: distribute the
-    real images first, and mix what comes out.
+    static batch size where it is batched. Where all batches are full the batch size is static.
+
+    In a ``tf.data`` service with dynamic sharding every worker has a last batch of its own: give
+    ``static_shape=False``, or its real images are dropped. There, ``repeat`` the dataset, not the mixture:
+    TensorFlow's workers leave an epoch of several sources at different moments, and would skip real images
+    and repeat synthetic ones.
 
     Args:
         dataset: A ``tf.data.Dataset`` as :func:`~gmmaug_plugin.tensorflow.gmm_dataset` takes for
@@ -71,7 +75,11 @@ def mix(
         strength: How far "vary" moves images, and "synthesize" the templates of a model that has some, in
             [0, 1]: 0 not at all, 1 to a fresh draw of the component; two numbers are a range drawn from
             uniformly for each image. None takes what was measured for the model, ``model.strengths``.
-        seed: A non-negative int or several; None takes another at every call.
+        seed: A non-negative int or several; None takes another at every call. Processes that each take a
+            share of one mixture's batches need the same seed; those that mix a share of the real images
+            each need seeds of their own.
+        static_shape: Make the batch size static where all batches are full. Such batches drop a remainder
+            where there is one after all, in a dataset that was sharded behind this function's back.
 
     Returns:
         A ``tf.data.Dataset`` of batches.
@@ -94,15 +102,16 @@ def mix(
     size = _check_batch_size(structure.batch_size if batch_size is None else batch_size)
     drawing = Drawing(loaded, PlacedNoise(seed), strengths)
     if mode == "vary":
-        return _vary(dataset, structure, drawing, size, ratio)
-    return _synthesize(dataset, structure, drawing, size, ratio)
-
-
-def _synthesize(dataset: Any, structure: Structure, drawing: Drawing, size: int, ratio: float) -> Any:
+        return _vary(_rebatch(dataset, structure, size, static_shape), structure, drawing, size, ratio)
     n_real, n_synthetic = split_batch(size, ratio)
-    real = _rebatch(dataset, structure, n_real)
-    if n_synthetic == 0:
-        return real
+    real = _rebatch(dataset, structure, n_real, static_shape)
+    return _synthesize(real, structure, drawing, (n_real, n_synthetic), ratio) if n_synthetic else real
+
+
+def _synthesize(
+    real: Any, structure: Structure, drawing: Drawing, split: tuple[int, int], ratio: float
+) -> Any:
+    n_real, n_synthetic = split
     # Of a short batch as many as of the dataset's last one: never more than of a full batch.
     beside = [synthetic_beside(n, ratio) for n in range(n_real)] + [n_synthetic]
 
@@ -115,7 +124,7 @@ def _synthesize(dataset: Any, structure: Structure, drawing: Drawing, size: int,
         places = [tf.sort(order[count:]), tf.sort(order[:count])]
         mixed = [tf.dynamic_stitch(places, both) for both in zip(parts, made, strict=True)]
         for part in mixed:
-            part.set_shape([size if n else None, *part.shape[1:]])
+            part.set_shape([n_real + n_synthetic if n else None, *part.shape[1:]])
         return structure.put_together(mixed)
 
     sources = (drawing.noise.endless_fresh_places(), _synthetic_batches(drawing, n_synthetic), real)
@@ -133,8 +142,7 @@ def _synthetic_batches(drawing: Drawing, size: int) -> Any:
     return parallel_map(drawing.noise.endless_fresh_places(), block).unbatch()
 
 
-def _vary(dataset: Any, structure: Structure, drawing: Drawing, size: int, ratio: float) -> Any:
-    real = _rebatch(dataset, structure, size)
+def _vary(real: Any, structure: Structure, drawing: Drawing, size: int, ratio: float) -> Any:
     most = round(ratio * size)
     if most == 0:
         return real
@@ -158,15 +166,15 @@ def _vary(dataset: Any, structure: Structure, drawing: Drawing, size: int, ratio
     return drawing.noise.keep(parallel_map(tf.data.Dataset.zip(sources), vary))
 
 
-def _rebatch(dataset: Any, structure: Structure, size: int) -> Any:
-    """The dataset's images in batches of ``size``, static where every batch is sure to be full."""
+def _rebatch(dataset: Any, structure: Structure, size: int, static_shape: bool) -> Any:
+    """The dataset's images in batches of ``size``, static if wanted, and every batch is sure to be full."""
     if structure.batch_size == size:
         return dataset
     images = dataset if structure.batch_size is None else dataset.unbatch()
     n, together = int(images.cardinality()), structure.static_batch_size
     endless = n == tf.data.INFINITE_CARDINALITY
     even = endless or (n >= 0 and n % size == 0) or bool(together and together % size == 0)
-    return images.batch(size, drop_remainder=even)
+    return images.batch(size, drop_remainder=static_shape and even)
 
 
 def _checked_size(images: Any, most: int) -> Any:

@@ -20,6 +20,12 @@ _KEYS = np.int64(2**61)
 
 _ENDLESS = 2**62
 
+_NO_GLOBAL_SEED = 87654321
+"""What TensorFlow takes for the program's seed where none was set."""
+
+_LARGEST_SEED = 2**31 - 1
+"""TensorFlow takes seeds modulo this."""
+
 
 class PlacedNoise:
     """Noise as a pure function of a seed and of places.
@@ -67,8 +73,21 @@ class PlacedNoise:
 
     @cached_property
     def _iterations(self) -> Any:
-        """Random numbers, fresh at every iteration; one dataset, so that all use one count of iterations."""
-        return tf.data.Dataset.random(seed=self._iteration_key, rerandomize_each_iteration=True)
+        """Random numbers, fresh at every iteration; one dataset, so that all use one count of iterations.
+
+        As ``Dataset.random``, which however depends on ``tf.random.set_seed`` too: processes with program
+        seeds of their own would put the images of one batch in several orders, and sharding by batches
+        would then repeat some real images and skip others.
+        """
+        variant = tf.raw_ops.RandomDatasetV2(
+            seed=np.int64(_NO_GLOBAL_SEED),
+            seed2=np.int64(self._iteration_key % _LARGEST_SEED),
+            seed_generator=tf.raw_ops.DummySeedGenerator(),
+            output_types=[tf.int64],
+            output_shapes=[tf.TensorShape([])],
+            rerandomize_each_iteration=True,
+        )
+        return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.int64))
 
     def uniform(self, stream: Stream, place: Place, shape: Sequence[Any]) -> Any:
         """Uniform numbers in [0, 1), float64."""
