@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 PHOTOS_PER_COMPONENT = 20
 """``auto`` never tries more components than one per this many photos: smaller ones are copies."""
 
+MOST_COMPONENTS = 128
+"""Nor more than this: by then the likelihood of whole images hardly depends on it, but the time does."""
+
 _FINE = 8
 """Neighbours are near enough when they differ by one, or by at most the best candidate over this."""
 
@@ -15,13 +18,13 @@ Evaluate = Callable[[tuple[int, ...]], Sequence[float]]
 def first_candidates(n_components: int | str | Sequence[int], n_photos: int) -> tuple[int, ...]:
     """Numbers of components that are tried in any case for a class of ``n_photos``.
 
-    ``"auto"`` gives the coarse ladder 1, 2, 4, … up to one component per 20 photos; a given range is
-    cut at the number of photos.
+    ``"auto"`` gives the coarse ladder 1, 2, 4, … up to one component per 20 photos, at most 128; a given
+    range is cut at the number of photos.
     """
     if isinstance(n_components, int):
         return (n_components,)
     if n_components == "auto":
-        greatest = max(1, n_photos // PHOTOS_PER_COMPONENT)
+        greatest = min(MOST_COMPONENTS, max(1, n_photos // PHOTOS_PER_COMPONENT))
         return (*(2**step for step in range((greatest - 1).bit_length())), greatest)
     return tuple(int(k) for k in n_components if int(k) <= n_photos)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from gmmaug_plugin.models.engine import DOUBT
 from gmmaug_plugin.models.symmetry import PART_COPIES, Symmetry, part_shape, unfold
+from gmmaug_plugin.tensorflow.precision import in_bfloat16
 from gmmaug_plugin.tensorflow.quadratic import draw_by_weight, log_weights
 
 Tensor = Any
@@ -31,19 +32,20 @@ class TensorFlowEngine:
     """
 
     def __init__(self) -> None:
-        self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
+        self._constants: dict[tuple[int, Any], tuple[np.ndarray, Tensor]] = {}
 
-    def constant(self, array: np.ndarray) -> Tensor:
-        """Bring a parameter of the model into the engine.
+    def constant(self, array: np.ndarray, dtype: Any = None) -> Tensor:
+        """Bring a parameter of the model into the engine, in its own dtype unless another is asked for.
 
         The tensor is made outside of the graph at hand and captured by it, so that several graphs
         share one copy; and on the CPU, where ``tf.data`` runs.
         """
         # The array is kept too: as long as it lives, no other array has its id.
-        known = self._constants.get(id(array))
+        key = (id(array), dtype)
+        known = self._constants.get(key)
         if known is None:
             with tf.init_scope(), tf.device("CPU:0"):
-                known = self._constants[id(array)] = (array, tf.constant(array))
+                known = self._constants[key] = (array, tf.constant(array, dtype))
         return known[1]
 
     def cast(self, a: Tensor, dtype: str) -> Tensor:
@@ -112,9 +114,16 @@ class TensorFlowEngine:
             if not len(matrix):
                 values = tf.zeros([tf.shape(given)[0] * copies, height * width])
             else:
-                values = self.matmul(tf.reshape(given, [-1, len(matrix)]), self.constant(matrix))
+                values = self._image_product(tf.reshape(given, [-1, len(matrix)]), matrix)
             parts.append(tf.reshape(values, [-1, copies, height, width]))
         return self.to_uint8(unfold(self, parts, symmetry), self.constant(mean))
+
+    def _image_product(self, amounts: Tensor, rows: np.ndarray) -> Tensor:
+        """Float32 product of amounts (n, q) and basis rows (q, d), in bfloat16 where that is faster."""
+        if not in_bfloat16(len(rows)):
+            return self.matmul(amounts, self.constant(rows))
+        product = self.matmul(tf.cast(amounts, tf.bfloat16), self.constant(rows, tf.bfloat16))
+        return tf.cast(product, tf.float32)
 
     def segment_sum(self, a: Tensor, offsets: np.ndarray) -> Tensor:
         """Sums of the columns ``offsets[g]:offsets[g + 1]`` of ``a`` (n, R), as (n, G)."""

@@ -49,14 +49,18 @@ def test_auto_tries_a_ladder_up_to_one_component_per_20_photos() -> None:
     assert first_candidates("auto", 593) == (1, 2, 4, 8, 16, 29)
     assert first_candidates("auto", 640) == (1, 2, 4, 8, 16, 32)
     assert first_candidates("auto", 59) == (1, 2)
+    assert first_candidates("auto", 10**6) == (1, 2, 4, 8, 16, 32, 64, 128)
     assert first_candidates("auto", 39) == first_candidates("auto", 3) == (1,)
     assert first_candidates((1, 11, 21), 15) == (1, 11)
     assert first_candidates(4, 15) == (4,)
 
 
 @pytest.mark.parametrize("greatest", [3, 29, 200, 5000])
-def test_a_valley_is_followed_to_its_floor_with_few_fits(greatest: int) -> None:
+def test_a_valley_is_followed_to_its_floor_with_few_fits(
+    greatest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Price of parameters plus a misfit that shrinks as 1 / K: lowest at K = place."""
+    monkeypatch.setattr("gmmaug_plugin.fitting.search.MOST_COMPONENTS", greatest)
     for place in {1, 2, 3, *np.geomspace(1, greatest, 25).astype(int)}:
         found, fitted = search_curve(lambda k, place=place: k + place**2 / k, 20 * greatest)
         # An eighth apart at most, or one.
