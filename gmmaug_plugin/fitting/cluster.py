@@ -8,9 +8,9 @@ start theirs when there is something to do.
 
 import operator
 import threading
+import time
 import uuid
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -31,6 +31,9 @@ Future = Any
 
 _SMALL = (int, float, str, bool, type(None))
 """Arguments that go along with every task; others are sent to the scheduler once."""
+
+_GLANCE = 0.2
+"""Seconds after which those who wait look whether there is still something to wait for."""
 
 _PATIENCE = 30.0
 """Seconds without a result after which it is looked whether there are workers."""
@@ -81,8 +84,7 @@ class Cluster:
 
     def __init__(self, client: Client, here: Here) -> None:
         self._client, self._here = client, here
-        self._sent: weakref.WeakSet[Future] = weakref.WeakSet()
-        self._over, self._lock = False, threading.Lock()
+        self._over = threading.Event()
 
     def __call__(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Do tasks in this process."""
@@ -104,17 +106,11 @@ class Cluster:
             arguments: What with; results of other tasks among them.
             urgent: Whether it goes before all that waits.
         """
-        if self._client.status == "closed":
-            raise ClusterError("The client of the Dask cluster must be open. Received: a closed client")
+        self._check_going_on()
         name = getattr(getattr(function, "func", function), "__name__", "task")
         key = f"{name.strip('_')}-{uuid.uuid4().hex}"
         call = (function,) if function in _WITHOUT_PRODUCTS else (_alone, function)
-        future = self._client.submit(*call, *arguments, key=key, priority=int(urgent))
-        with self._lock:
-            self._sent.add(future)
-            if self._over:
-                raise ClusterError("The work on the cluster has been ended. Received: more work")
-        return future
+        return self._client.submit(*call, *arguments, key=key, priority=int(urgent))
 
     def gather(self, futures: Sequence[Future], done: Advance | None = None) -> list[Any]:
         """Bring results here, in order.
@@ -153,19 +149,27 @@ class Cluster:
             ) from error
 
     def end(self) -> None:
-        """Drop what has been sent, so that nobody waits for it any longer."""
-        with self._lock:
-            self._over = True
-            sent = list(self._sent)
-        if sent and self._client.status == "running":
-            self._client.cancel(sent)
+        """Let nobody wait any longer. The scheduler drops what nobody waits for."""
+        self._over.set()
+
+    def _check_going_on(self) -> None:
+        if self._over.is_set():
+            raise ClusterError("The work on the cluster must go on. Received: its end")
+        if self._client.status == "closed":
+            raise ClusterError(
+                "The client of the Dask cluster must be open, and its scheduler there. Received: a closed client"
+            )
 
     def _next(self, ended: "SimpleQueue[Future]") -> Future:
         """The next task that has ended."""
+        began = time.monotonic()
         while True:
             try:
-                return ended.get(timeout=_PATIENCE)
+                return ended.get(timeout=_GLANCE)
             except Empty:
+                self._check_going_on()
+            if time.monotonic() - began > _PATIENCE:
+                began = time.monotonic()
                 if self._client.status == "running" and not self._client.nthreads():
                     warnings.warn(
                         "The Dask cluster has no worker: the fit waits until it has one. Ctrl-C ends it.",
