@@ -142,12 +142,12 @@ def fit_command(
         allow_copies=allow_copies,
         random_state=random_state,
     )
-    photo_set = read_photos(
-        photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet, cache=cache
-    )
-    if image_size is None:
-        photo_set = enlarge_to_fit(photo_set, options)
     with _cluster(scheduler) as client:
+        photo_set = read_photos(
+            photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet, cache=cache
+        )
+        if image_size is None:
+            photo_set = enlarge_to_fit(photo_set, options)
         trial = try_photo_set(
             photo_set,
             options,
@@ -166,7 +166,10 @@ def fit_command(
 
 @contextmanager
 def _cluster(scheduler: str | None) -> Iterator[Client]:
-    """A client of the cluster, closed at the end; None without a scheduler."""
+    """A client of the cluster, closed at the end; None without a scheduler.
+
+    It is there before photos are read, so that a wrong address shows at once.
+    """
     if scheduler is None:
         yield None
         return

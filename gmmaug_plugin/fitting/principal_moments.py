@@ -105,11 +105,12 @@ def residual_of(
     copies = PART_COPIES[symmetry]
     left, n_values = 0.0, 0
     for half in range(2):
-        codes = np.concatenate(
-            [np.repeat(one.own[half] / n, n) for one, n in zip(found, copies, strict=True)]
-        )
-        least = np.sort(codes)[::-1][n_dimensions - 1]
-        counts = [int((one.own[half] / n >= least).sum()) for one, n in zip(found, copies, strict=True)]
+        # Photos span no more directions than there are samples of them: the rest is rounding.
+        most = n_photos[half] * samples_per_photo(symmetry)
+        own = [one.own[half, :most] / n for one, n in zip(found, copies, strict=True)]
+        codes = np.concatenate([np.repeat(one, n) for one, n in zip(own, copies, strict=True)])
+        least = np.sort(codes)[::-1][min(n_dimensions, len(codes)) - 1]
+        counts = [int((one >= least).sum()) for one in own]
         for one, count in zip(found, counts, strict=True):
             left += float(one.unseen_energy[half] - one.unseen[half, :count].sum())
         kept = sum(n * count for n, count in zip(copies, counts, strict=True))

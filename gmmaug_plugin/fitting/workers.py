@@ -125,6 +125,13 @@ def workers(client: Client = None) -> Iterator[Workers]:
             else:
                 from gmmaug_plugin.fitting.cluster import Cluster
 
-                yield Cluster(client, here)
+                # Dask has a word on tasks of over 10 MB: a mixture with all its covariances may be larger.
+                warnings.filterwarnings("ignore", "Sending large graph")
+                cluster = Cluster(client, here)
+                try:
+                    yield cluster
+                finally:
+                    # Threads of the pool that wait for the cluster would be waited for.
+                    cluster.end()
         finally:
             pool.shutdown(cancel_futures=True)
