@@ -157,7 +157,7 @@ class Cluster:
             raise ClusterError("The work on the cluster must go on. Received: its end")
         if self._client.status == "closed":
             raise ClusterError(
-                "The client of the Dask cluster must be open, and its scheduler there. Received: a closed client"
+                "The client of the Dask cluster must be open and its scheduler there. Received: a closed client"
             )
 
     def _next(self, ended: "SimpleQueue[Future]") -> Future:

@@ -41,9 +41,9 @@ print(peak[0] - before, fitted.model.n_components)
 def test_a_fit_takes_less_memory_than_its_photos(tmp_path: Path) -> None:
     """Photos as bytes would be 100 MB, as floats 400 MB.
 
-    What a fit may take beside what it took for 2,000 photos: codes and log-densities of 200,000 rows and copies
-    of them, 3 x 8 MB; covariances of 512 x 512 values, at most ten of float64 at a time, 21 MB; what the
-    allocator keeps of these.
+    What a fit may take beside what it took for 2,000 photos: codes and log-densities of 200,000 rows and
+    copies of them, 3 x 8 MB; covariances of 512 x 512 values, at most ten of float64 at a time, 21 MB; what
+    the allocator keeps of these.
     """
     rng = np.random.default_rng(0)
     photos = np.memmap(tmp_path / "photos.u8", np.uint8, "w+", shape=(N_PHOTOS, SIZE, SIZE))
