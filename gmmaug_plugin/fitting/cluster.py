@@ -135,6 +135,7 @@ class Cluster:
                     break
                 if done is not None:
                     done()
+            self._check_going_on()
             return list(self._client.gather(list(futures)))
         except KilledWorker as error:
             raise ClusterError(
@@ -155,7 +156,7 @@ class Cluster:
     def _check_going_on(self) -> None:
         if self._over.is_set():
             raise ClusterError("The work on the cluster must go on. Received: its end")
-        if self._client.status == "closed":
+        if self._client.status in ("closing", "closed"):
             raise ClusterError(
                 "The client of the Dask cluster must be open, and its scheduler there. "
                 "Received: a closed client"

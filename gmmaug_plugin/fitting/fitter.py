@@ -121,6 +121,8 @@ def fit(
 
     Raises:
         CopiesError: Every number of components tried copies more than real photos resemble each other.
+        OSError: The cluster cannot do the work: its workers die of it or do not see the cache folder, or its
+            scheduler is gone. While it has no worker at all, the fit waits for one and warns.
         PhotoError: Too few usable photos, or an unusable one while ``strict``.
         ValueError: An option has no allowed value, or the photos are all equal.
 

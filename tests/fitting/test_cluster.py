@@ -1,5 +1,6 @@
 """Fits on a real Dask cluster of worker processes: the same bytes, whatever happens to workers."""
 
+import json
 import os
 import signal
 import subprocess
@@ -149,8 +150,7 @@ def test_a_task_that_kills_every_worker_is_an_error_that_says_what_to_do(fragile
     expected = pytest.raises(ClusterError, match=r"give each worker more of it, or .* --block-size\)")
     with expected, workers(fragile) as crew:
         crew.send([_Fuse()])
-    fragile.wait_for_workers(2, timeout=30)
-    assert fragile.submit(abs, -3).result() == 3
+    assert fragile.submit(abs, -3).result(timeout=60) == 3
 
 
 def test_waiting_for_workers_is_told_and_can_be_interrupted(
@@ -191,10 +191,8 @@ def test_a_scheduler_that_goes_away_is_an_error() -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "xyz://1:2", "127.0.0.1", ""])
 def test_a_wrong_address_is_an_error_and_leaves_nothing(address: str) -> None:
     before = threading.active_count()
-    began = time.monotonic()
     with pytest.raises(ValueError, match=r"scheduler must answer at the address.*Received: '"):
         connect(address)
-    assert time.monotonic() - began < 30, "ten seconds, on a machine that has time"
     assert threading.active_count() <= before + 1, "the loop that all clients share"
 
 
@@ -250,7 +248,7 @@ def processes(folder: Path) -> Iterator[str]:
         with_address = time.monotonic() + 60
         while not file.is_file() and time.monotonic() < with_address:
             time.sleep(0.05)
-        yield Client(scheduler_file=str(file), set_as_default=False).scheduler.address
+        yield json.loads(file.read_text())["address"]
     finally:
         for process in reversed(started):
             process.terminate()
