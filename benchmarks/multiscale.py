@@ -10,7 +10,6 @@ beside numpy, which both have two.
 import argparse
 import resource
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.causal import causal_vectors, decode_causally
-from benchmarks.common import WHOLE_IMAGES, best_seconds, machine, read_photos, show
+from benchmarks.common import WHOLE_IMAGES, best_seconds, read_photos, show, timed
+from benchmarks.machine import machine
 from gmmaug_plugin import fit
 from gmmaug_plugin.evaluation.likelihood import bits_per_pixel
 from gmmaug_plugin.fitting.multiscale import fit_multiscale_mixture
@@ -111,12 +111,6 @@ class Beside:
             coarse.append(image)
             details.append(found[0])
         return coarse, details
-
-
-def timed(task: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.perf_counter()
-    result = task()
-    return result, time.perf_counter() - began
 
 
 def compare_fits(training: np.ndarray, held_back: np.ndarray, beside: Beside | None) -> MultiscaleMixture:
