@@ -25,7 +25,7 @@ from gmmaug_plugin import fit
 from gmmaug_plugin.evaluation.likelihood import bits_per_pixel
 from gmmaug_plugin.fitting.multiscale import fit_multiscale_mixture
 from gmmaug_plugin.fitting.multiscale.details import climb_ladder, polish
-from gmmaug_plugin.fitting.multiscale.positions import Positions, coarser_photos
+from gmmaug_plugin.fitting.multiscale.positions import CoarserPhotos, Positions
 from gmmaug_plugin.fitting.options import options_for
 from gmmaug_plugin.images import load_photos
 from gmmaug_plugin.images.holdout import split_holdout
@@ -202,7 +202,9 @@ def compare_orders(training: np.ndarray, held_back: np.ndarray) -> None:
     totals = np.zeros(2)
     sizes = detail_sizes(training.shape[1])
     for level, size in enumerate(sizes):
-        fine, fine_held = coarser_photos(training)[level], coarser_photos(held_back)[level]
+        fine, fine_held = (
+            CoarserPhotos(photos).at(level, np.arange(len(photos))) for photos in (training, held_back)
+        )
         copies = symmetric_copies(fine, "d4")
         copies = copies[rng.permutation(len(copies))[: max(64, 4 * N_POSITIONS // (size * size // 4))]]
         bits, seconds = [], []

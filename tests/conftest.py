@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+_CACHE = tempfile.TemporaryDirectory(prefix="gmmaug-tests-")
+# Nobody's own cache is read or written, by commands that tests start neither.
+os.environ["GMMAUG_CACHE"] = _CACHE.name
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "flowers"
 

@@ -217,3 +217,19 @@ def test_names_of_classes_harm_neither_tables_nor_folders(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "out").iterdir())) == 9
     assert {path.name for path in tmp_path.iterdir()} == {"m.safetensors", "out"}
+
+
+def test_the_cache_tells_what_it_holds_and_is_cleared(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GMMAUG_CACHE", str(tmp_path / "cache"))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index, image in enumerate(make_flowers(64, image_size=32, n_classes=1)[0]):
+        Image.fromarray(image).save(photos / f"{index}.png")
+    fitted = ("--quiet", "-o", tmp_path / "a.safetensors", *OPTIONS)
+    assert run("gmmaug-fit", photos, "--no-cache", *fitted).returncode == 0
+    assert not (tmp_path / "cache").exists()
+    assert run("gmmaug-fit", photos, *fitted).returncode == 0
+    info = run("gmmaug", "cache", "info").stdout
+    assert info == f"{tmp_path / 'cache'}: 1 photo set, 0.1 MB; at most 20 GB\n"
+    assert run("gmmaug", "cache", "clear").stdout.startswith("Removed 1 photo set, 0.1 MB from ")
+    assert list((tmp_path / "cache").iterdir()) == []

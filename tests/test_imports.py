@@ -10,7 +10,10 @@ import pytest
 import gmmaug_plugin
 
 PACKAGE = Path(gmmaug_plugin.__file__).parent
-FRAMEWORKS = ("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib", "jinja2")
+FRAMEWORKS = (
+    *("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib", "jinja2"),
+    *("dask", "distributed", "numba"),
+)
 
 MAY_IMPORT = {
     "models": {"models", "layout", "checks", "resizing", "artifact"},
@@ -21,7 +24,7 @@ MAY_IMPORT = {
         "tensorflow",
     },
     "artifact": {"artifact", "models", "files"},
-    "images": {"images", "progress", "checks", "resizing"},
+    "images": {"images", "progress", "checks", "resizing", "files"},
     "tensorflow": {"tensorflow", "models", "artifact", "mixing", "layout", "extras", "checks", "resizing"},
     "keras": {"models", "artifact", "mixing", "layout", "extras", "checks"},
     "albumentations": {"models", "artifact", "layout", "mixing", "extras", "checks"},

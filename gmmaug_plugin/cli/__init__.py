@@ -1,10 +1,11 @@
-"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect | report | evaluate``."""
+"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect | report | evaluate | cache``."""
 
 from typing import Annotated
 
 import typer
 
 from gmmaug_plugin import __version__
+from gmmaug_plugin.cli.cache import cache_app
 from gmmaug_plugin.cli.evaluate import evaluate_command
 from gmmaug_plugin.cli.fit import fit_command
 from gmmaug_plugin.cli.inspect import inspect_command
@@ -27,6 +28,7 @@ app.command("vary")(vary_command)
 app.command("inspect")(inspect_command)
 app.command("report")(report_command)
 app.command("evaluate")(evaluate_command)
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:

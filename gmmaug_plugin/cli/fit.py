@@ -1,6 +1,8 @@
 """``gmmaug-fit`` and ``gmmaug fit``: photos to a file."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +10,7 @@ import typer
 
 from gmmaug_plugin.cli.report import check_report, write_trial_report
 from gmmaug_plugin.cli.running import (
+    CacheOption,
     PhotosPath,
     QuietOption,
     StrictOption,
@@ -15,9 +18,11 @@ from gmmaug_plugin.cli.running import (
     read_photos,
     say,
 )
+from gmmaug_plugin.fitting.cluster import connect
 from gmmaug_plugin.fitting.fitter import enlarge_to_fit, try_photo_set
 from gmmaug_plugin.fitting.options import DEFAULT_MODEL, options_for
 from gmmaug_plugin.fitting.trial import Trial
+from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -77,6 +82,10 @@ def fit_command(
     n_init: Annotated[
         int | None, typer.Option(help="pca: number of starts, 1; the likeliest is kept.")
     ] = None,
+    block_size: Annotated[
+        int | None,
+        typer.Option(help="pca: photos in a block, 8192; of a larger set, all are never in memory."),
+    ] = None,
     templates: Annotated[
         int, typer.Option(help="Photos whose codes are kept in the file, for synthesis to start from.")
     ] = 0,
@@ -99,7 +108,12 @@ def fit_command(
         str, typer.Option(metavar="stretch|crop", help="Stretch photos to a square, or crop one out.")
     ] = "stretch",
     random_state: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="Fit on the Dask cluster of this scheduler."),
+    ] = None,
     strict: StrictOption = False,
+    cache: CacheOption = True,
     quiet: QuietOption = False,
 ) -> None:
     """Learn a mixture model from photos and write it to one file."""
@@ -120,6 +134,7 @@ def fit_command(
         max_iter=max_iter,
         tol=tol,
         n_init=n_init,
+        block_size=block_size,
         templates=templates,
         strength=strength,
         holdout=holdout,
@@ -127,10 +142,19 @@ def fit_command(
         allow_copies=allow_copies,
         random_state=random_state,
     )
-    photo_set = read_photos(photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet)
+    photo_set = read_photos(
+        photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet, cache=cache
+    )
     if image_size is None:
         photo_set = enlarge_to_fit(photo_set, options)
-    trial = try_photo_set(photo_set, options, features=None if report is not None else False, quiet=quiet)
+    with _cluster(scheduler) as client:
+        trial = try_photo_set(
+            photo_set,
+            options,
+            features=None if report is not None else False,
+            client=client,
+            quiet=quiet,
+        )
     trial.model.save(output)
     if report is not None:
         write_trial_report(report, trial, photo_set.skipped, output.name, random_state=random_state)
@@ -138,6 +162,16 @@ def fit_command(
         say(_summary(trial, photo_set, output, time.perf_counter() - began))
         if report is not None:
             say(f"Wrote {report / 'index.html'}")
+
+
+@contextmanager
+def _cluster(scheduler: str | None) -> Iterator[Client]:
+    """A client of the cluster, closed at the end; None without a scheduler."""
+    if scheduler is None:
+        yield None
+        return
+    with connect(scheduler) as client:
+        yield client
 
 
 def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) -> str:

@@ -19,7 +19,7 @@ from gmmaug_plugin.cli.running import (
 )
 from gmmaug_plugin.evaluation.measuring import measure_model
 from gmmaug_plugin.evaluation.report import gather, write_report
-from gmmaug_plugin.evaluation.subject import subject_of
+from gmmaug_plugin.evaluation.subject import subject_of, with_templates
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.trial import Trial, detector_of, split_photos
@@ -53,6 +53,8 @@ def report_command(
     )
     training, held_back = _seen_and_unseen(loaded, photo_set)
     detector = detector_of(training, held_back, random_state=random_state)
+    if detector is not None:
+        detector = with_templates(detector, loaded, random_state=random_state)
     measurements = measure_model(
         subject_of(loaded, training),
         training,

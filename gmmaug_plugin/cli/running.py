@@ -23,6 +23,9 @@ PhotosPath = Annotated[
 SeedOption = Annotated[int | None, typer.Option(help="Seed; without one, every run is fresh.")]
 LabelOption = Annotated[str | None, typer.Option(help="Class, by name or number.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at a photo that cannot be used.")]
+CacheOption = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Keep decoded photos for the next time.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")]
 
 
@@ -54,6 +57,7 @@ def read_photos(
     resize: str,
     strict: bool,
     quiet: bool,
+    cache: bool = True,
 ) -> PhotoSet:
     """Load photos and name those that were skipped on standard error."""
     photo_set = load_photos(
@@ -63,6 +67,7 @@ def read_photos(
         strict=strict,
         min_photos=MIN_PHOTOS,
         quiet=quiet,
+        cache=cache,
     )
     for skipped in photo_set.skipped:
         tell(f"Skipped {skipped}")

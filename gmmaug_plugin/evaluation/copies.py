@@ -19,20 +19,26 @@ split: a photo that was saved twice does not tell how much different photos rese
 threshold. It is about 1% by construction; the comparison of :meth:`CopyRates.exceeds` holds all the same,
 since the count of images below an order statistic of as many real photos has the very law that Fisher's
 exact test assumes.
+
+**Many photos.** Images are compared with at most 20,000 training photos, see
+:mod:`gmmaug_plugin.evaluation.compared`, and thresholds are measured on 600 held-back photos of a class at
+most. A copy of a photo that is not compared goes unseen: where a tenth of the photos is compared, so is a
+tenth of the copies.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
 
 from gmmaug_plugin.checks import one_of
+from gmmaug_plugin.evaluation.compared import choose_compared, some_of
+from gmmaug_plugin.evaluation.copy_rates import CopyRates
 from gmmaug_plugin.evaluation.nearest import nearest_turned
 from gmmaug_plugin.evaluation.spaces import SPACES, Space, check_images
-from gmmaug_plugin.images.duplicates import near_duplicates
+from gmmaug_plugin.images.duplicates import group_hashes, perceptual_hashes
 from gmmaug_plugin.models.symmetry import turned
 
 __all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
@@ -41,11 +47,8 @@ PERCENTILE = 1.0
 """Of the distances between real photos: what is nearer counts as a copy."""
 
 MAX_REAL = 600
-"""Most training photos of a class that are compared with the others for the rate of real photos."""
-
-FALSE_ALARMS = 0.01
-"""How often :meth:`CopyRates.exceeds` may accuse images that copy no more than real photos, in total."""
-
+"""Most training photos of a class that are compared with the others for the rate of real photos, and most
+held-back photos that are."""
 
 _LEAST_DISTANCE = 1e-4
 """Exact copies are nearer than this in spite of rounding, so they count whatever the photos are."""
@@ -53,64 +56,6 @@ _LEAST_DISTANCE = 1e-4
 
 class NoDifferentPhotosError(ValueError):
     """No class has two photos that differ: there is nothing to tell copies by."""
-
-
-@dataclass(frozen=True)
-class CopyRates:
-    """How many images are copies, beside how many real photos seem to be.
-
-    Attributes:
-        rates: Space -> share of the images that are copies, 0..1.
-        real_rates: Space -> the same share of real photos against each other, classes weighted as they are
-            among the images.
-        n: Number of images.
-        n_real: Number of real photos counted, of the classes of the images.
-    """
-
-    rates: Mapping[Space, float]
-    real_rates: Mapping[Space, float]
-    n: int
-    n_real: int
-
-    def exceeds(self) -> tuple[Space, ...]:
-        """Spaces in which the images copy more than real photos do, by more than chance explains.
-
-        Fisher's exact test, one-sided, of the two counts (R. A. Fisher, *The Design of Experiments*, 1935,
-        chapter 2), at a third of :data:`FALSE_ALARMS` in each of the three spaces.
-        """
-        return tuple(space for space in SPACES if self.p_value(space) <= FALSE_ALARMS / len(SPACES))
-
-    def p_value(self, space: Space) -> float:
-        """Chance of so great a share of copies among the images, were they as likely as real photos to be."""
-        copies, real = round(self.rates[space] * self.n), round(self.real_rates[space] * self.n_real)
-        return float(hypergeom.sf(copies - 1, self.n + self.n_real, copies + real, self.n))
-
-    @property
-    def within(self) -> bool:
-        """Whether the share of copies is at most that of real photos in all three spaces."""
-        return all(self.rates[space] <= self.real_rates[space] for space in SPACES)
-
-    @property
-    def worst(self) -> Space:
-        """The space in which the images copy most beyond real photos."""
-        return max(SPACES, key=lambda space: (self.rates[space] - self.real_rates[space], self.rates[space]))
-
-    def describe(self) -> str:
-        """Tell the worst space in a phrase: "copies 0.4% (real photos against each other 2.4%)"."""
-        rate, real = 100 * self.rates[self.worst], 100 * self.real_rates[self.worst]
-        return f"copies {rate:.1f}% (real photos against each other {real:.1f}%)"
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything as plain JSON values; rates are shares, 0..1."""
-        return {
-            "rates": dict(self.rates),
-            "real_rates": dict(self.real_rates),
-            "n": self.n,
-            "n_real": self.n_real,
-            "exceeds": list(self.exceeds()),
-            "within": self.within,
-            "worst": self.worst,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,16 +144,53 @@ class CopyDetector:
                 f"{'no labels' if labels is None else 'no held_back_labels'}"
             )
         self._training = training
-        self._members = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
+        self._all = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
         rng = np.random.default_rng(random_state)
+        self._members = choose_compared(self._all, rng)
         found = {
-            code: _thresholds(training[rows], held_back[held_back_codes == code], rng)
+            code: _thresholds(training, rows, held_back, np.flatnonzero(held_back_codes == code), rng)
             for code, rows in self._members.items()
         }
         self._thresholds = _completed(found)
         self.real_rates, self.n_real = self._real(
-            {code: len(rows) / len(training) for code, rows in self._members.items()}
+            {code: len(rows) / len(training) for code, rows in self._all.items()}
         )
+
+    @property
+    def compared(self) -> NDArray[np.intp] | None:
+        """Positions of the training photos that images are compared with, ascending; None if with all."""
+        rows = np.sort(np.concatenate(list(self._members.values())))
+        return None if len(rows) == len(self._training) else rows
+
+    @property
+    def note(self) -> str | None:
+        """One plain sentence on what goes unseen; None where images are compared with all photos."""
+        if self.compared is None:
+            return None
+        return (
+            f"Copies are looked for among {len(self.compared):,} of the {len(self._training):,} training "
+            "photos, chosen at random: copies of the others go unseen."
+        )
+
+    def including(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> "CopyDetector":
+        """Compare with the training photos that some images are nearest to, too.
+
+        Args:
+            images: What is known to be made of training photos, uint8 (n, image_size, image_size).
+            labels: As for :meth:`rates`.
+
+        Returns:
+            A detector with the same thresholds; this one itself if it compares with all photos.
+        """
+        if self.compared is None:
+            return self
+        members = dict(self._members)
+        for code, rows in self._rows(images, labels).items():
+            sources = nearest_turned(images[rows], self._training, "contrast", among=self._all[code])[0]
+            members[code] = np.union1d(members[code], sources)
+        other = copy.copy(self)
+        other._members = members
+        return other
 
     def rates(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> CopyRates:
         """Count copies among images.
@@ -256,11 +238,9 @@ class CopyDetector:
         distances = np.zeros(len(images), np.float32)
         ratios = np.zeros(len(images), np.float32)
         for code, rows in self._rows(images, labels).items():
-            members = self._members[code]
-            own, symmetries[rows], distances[rows] = nearest_turned(
-                images[rows], self._training[members], space
+            indices[rows], symmetries[rows], distances[rows] = nearest_turned(
+                images[rows], self._training, space, among=self._members[code]
             )
-            indices[rows] = members[own]
             ratios[rows] = distances[rows] / self._thresholds[code].distances[space]
         return Nearest(indices, symmetries, distances, ratios, self._training)
 
@@ -295,20 +275,31 @@ class CopyDetector:
 
 
 def _thresholds(
-    training: NDArray[np.uint8], held_back: NDArray[np.uint8], rng: np.random.Generator
+    training: NDArray[np.uint8],
+    members: NDArray[np.intp],
+    held_back: NDArray[np.uint8],
+    unseen: NDArray[np.intp],
+    rng: np.random.Generator,
 ) -> _Thresholds | None:
-    """Measure one class; None if it has no two different photos."""
-    both = near_duplicates(np.concatenate([training, held_back]))
-    groups = both[: len(training)]
+    """Measure one class, ``members`` of the training and ``unseen`` of the held-back photos.
+
+    Returns:
+        None if it has no two different photos.
+    """
+    unseen = some_of(unseen, MAX_REAL, rng)
+    hashes = perceptual_hashes(training, members), perceptual_hashes(held_back, unseen)
+    both = group_hashes(np.concatenate(hashes))
+    groups = both[: len(members)]
     if len(np.unique(groups)) == 1:
         return None
-    held_back = held_back[~np.isin(both[len(training) :], groups)]
-    some = np.sort(rng.permutation(len(training))[:MAX_REAL])
+    some = np.sort(rng.permutation(len(members))[:MAX_REAL])
+    others = held_back[unseen[~np.isin(both[len(members) :], groups)]]
+    real_photos = training[members[some]]
     distances, n_below = {}, {}
     for space in SPACES:
-        real = nearest_turned(training[some], training, space, groups=(groups[some], groups))[2]
-        unseen = nearest_turned(held_back, training, space)[2] if len(held_back) else real[:0]
-        both_kinds = np.concatenate([real, unseen])
+        real = nearest_turned(real_photos, training, space, among=members, groups=(groups[some], groups))[2]
+        away = nearest_turned(others, training, space, among=members)[2] if len(others) else real[:0]
+        both_kinds = np.concatenate([real, away])
         distances[space] = max(float(np.percentile(both_kinds, PERCENTILE)), _LEAST_DISTANCE)
         n_below[space] = int((real < distances[space]).sum())
     return _Thresholds(distances, n_below, len(some))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates, Space
+from gmmaug_plugin.evaluation.subject import as_compared
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
 
@@ -91,7 +92,7 @@ def measure_copying(
             labels = np.full(n_samples, label, np.int32)
         return detector.rates(images, labels)
 
-    found = rates(model, random_state)
+    found = rates(as_compared(model, detector), random_state)
     if not found.exceeds() or not isinstance(model, PCAMixture):
         return Copying(found, None)
     single = rates(replace(model, mixture=model.mixture.merged(), templates=None), random_state + 1)

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from scipy.stats import chisquare
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measures import Measure, some_unseen
 from gmmaug_plugin.layout import ImageLayout
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -126,7 +126,7 @@ class Calibration:
     """Whether unseen photos fall to the components as the model expects them to.
 
     Attributes:
-        n_photos: Number of held-back photos.
+        n_photos: Number of held-back photos that were looked at.
         n_components: Number of components, K.
         largest_responsibility: Mean over photos of the likeliest component's probability: near 1 where
             components are far apart.
@@ -186,7 +186,8 @@ def measure_calibration(
 
     Args:
         model: The model.
-        held_back: Photos that the model has not seen, uint8 (n, h, w), n at least 1.
+        held_back: Photos that the model has not seen, uint8 (n, h, w), n at least 1; of more than 2,000 so
+            many at random are looked at.
         held_back_labels: Their classes, (n,), for a model of labelled photos.
         labels: Classes of the photos fitted on.
         n_training: Number of photos fitted on; needed without labels only.
@@ -195,11 +196,12 @@ def measure_calibration(
     Returns:
         The figures; None for a model that is no :class:`PCAMixture`.
     """
-    found = responsibilities(model, held_back)
+    whole_number("random_state", random_state, 0)
+    found = responsibilities(model, held_back[some_unseen(len(held_back), random_state)])
     if found is None or not isinstance(model, PCAMixture):
         return None
-    weights, n = model.mixture.weights, len(held_back)
-    rng = np.random.default_rng([whole_number("random_state", random_state, 0), 5])
+    weights, n = model.mixture.weights, len(found)
+    rng = np.random.default_rng([random_state, 5])
     reached = np.cumsum(found, axis=1) <= rng.random((n, 1)) * found.sum(axis=1, keepdims=True)
     drawn = np.minimum(reached.sum(axis=1), len(weights) - 1)
     test = fit_to_weights(np.bincount(drawn, minlength=len(weights)), weights)
@@ -218,7 +220,7 @@ def measure_calibration(
         degrees_of_freedom=test and test[1],
         p_value=test and test[2],
         photos_per_class=_per_class(names, labels, n_training),
-        held_back_per_class=_per_class(names, held_back_labels, n),
+        held_back_per_class=_per_class(names, held_back_labels, len(held_back)),
         components_per_class=_per_class(names, model.mixture.classes, len(weights)),
         good=test and test[2] >= 0.01,
         verdict=_verdict(test, used, expected, len(weights)),

@@ -6,6 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.evaluation.compared import some_of
+
+MOST_UNSEEN = 2000
+"""Held-back photos whose likelihood and components are measured: the figures need no more."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -62,3 +67,22 @@ def check_stack(name: str, images: NDArray[np.uint8], least: int = 2) -> NDArray
             f"Received: {array.dtype} {array.shape}"
         )
     return array
+
+
+def some_unseen(n_photos: int, random_state: int, *, most: int | None = None) -> NDArray[np.intp]:
+    """Positions of the held-back photos to measure on: where they are too many, some at random.
+
+    Args:
+        n_photos: Number of photos held back.
+        random_state: Seed of the choice.
+        most: How many to take; None takes 2,000.
+
+    Returns:
+        Ascending, (min(n_photos, most),).
+
+    Example:
+        >>> some_unseen(3, 0).tolist(), len(some_unseen(30_000, 0))
+        ([0, 1, 2], 2000)
+    """
+    rng = np.random.default_rng([random_state, 8])
+    return some_of(np.arange(n_photos), MOST_UNSEEN if most is None else most, rng)

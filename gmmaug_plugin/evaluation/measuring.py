@@ -20,9 +20,9 @@ from gmmaug_plugin.evaluation.likelihood import (
     measure_likelihood,
 )
 from gmmaug_plugin.evaluation.manifolds import measure_manifolds
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measures import Measure, some_unseen
 from gmmaug_plugin.evaluation.sliced_wasserstein import measure_sliced_wasserstein
-from gmmaug_plugin.evaluation.subject import VARIED, VariedPhotos
+from gmmaug_plugin.evaluation.subject import VARIED, VariedPhotos, as_compared
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.resizing import resize_images
@@ -36,6 +36,9 @@ FEWEST_FOR_FEATURES = 80
 
 FEWEST_PER_CLASS = 8
 """Photos that at least two classes must have for features."""
+
+MOST_TAUGHT = 10_000
+"""Photos that the network for features is trained on: it sees four times as many at most, repeated."""
 
 MOST_SCORED = 1000
 """Training photos whose likelihood is averaged, taken at random: the mean needs no more."""
@@ -126,7 +129,8 @@ def measure_model(
 
     Samples and one part of the photos are compared with another part of the photos, all of equal size: at
     most ``n_samples`` and half of the photos, or a quarter for features, since the other half trains the
-    network. So no figure differs because one set is larger, and more photos take no more time.
+    network (10,000 of it at most). So no figure differs because one set is larger, and more photos take
+    little more time: from 20,000 on copies are looked for among some of them, which the notes tell.
 
     Args:
         model: The model.
@@ -156,6 +160,9 @@ def measure_model(
     with_features = _wants_features(features, training, notes)
     if isinstance(model, VariedPhotos):
         notes.append(VARIED.format(model.strength))
+    if detector is not None and detector.note is not None:
+        notes.append(detector.note)
+    model = as_compared(model, detector)
     rng = np.random.default_rng([random_state, 6])
     with progress_bar("Measuring", 6, quiet=quiet) as advance:
         samples, labels = model.sample(n_samples, seed=random_state)
@@ -221,7 +228,13 @@ def _on_unseen(
         n_training=len(photos),
         random_state=random_state,
     )
-    return [measure_likelihood(model, held_back.images, photos[some])], calibration
+    unseen = some_unseen(len(held_back.images), random_state)
+    if len(unseen) < len(held_back.images):
+        notes.append(
+            f"Likelihood and calibration are those of {len(unseen):,} of the {len(held_back.images):,} "
+            "held-back photos, chosen at random."
+        )
+    return [measure_likelihood(model, held_back.images[unseen], photos[some])], calibration
 
 
 def _wants_features(features: bool | None, training: PhotoSet, notes: list[str]) -> bool:
@@ -299,7 +312,7 @@ def _feature_measures(
     n = min(len(samples), len(photos) // 4)
     rng = np.random.default_rng([random_state, 7])
     order = _by_turns(labels, rng)
-    compared, taught = rng.permutation(order[: 2 * n]), order[2 * n :]
+    compared, taught = rng.permutation(order[: 2 * n]), order[2 * n :][:MOST_TAUGHT]
     seen = FeatureExtractor(
         photos[taught], labels[taught], photos[compared], labels[compared], random_state=random_state
     )

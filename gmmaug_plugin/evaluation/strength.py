@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates
-from gmmaug_plugin.evaluation.subject import VariedPhotos
+from gmmaug_plugin.evaluation.subject import N_JUDGED, VariedPhotos, as_compared, with_templates
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.progress import progress_bar
 
 STEP = 0.05
 """Strengths are found to this."""
-
-N_SAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def measure_synthesis_strength(
     model: ImageModel,
     detector: CopyDetector,
     *,
-    n_samples: int = N_SAMPLES,
+    n_samples: int = N_JUDGED,
     random_state: int = 0,
     quiet: bool = True,
 ) -> MeasuredStrength:
@@ -70,6 +68,7 @@ def measure_synthesis_strength(
         >>> measure_synthesis_strength(model, CopyDetector(photos, None, None)).strength  # doctest: +SKIP
         0.7
     """
+    detector = with_templates(detector, model, n_samples=n_samples, random_state=random_state)
 
     def copying(strength: float) -> CopyRates:
         images, labels = model.sample(n_samples, strength=strength, seed=random_state)
@@ -85,7 +84,7 @@ def measure_variation_strength(
     photos: PhotoSet,
     detector: CopyDetector,
     *,
-    n_samples: int = N_SAMPLES,
+    n_samples: int = N_JUDGED,
     random_state: int = 0,
     quiet: bool = True,
 ) -> MeasuredStrength:
@@ -106,7 +105,8 @@ def measure_variation_strength(
     """
 
     def copying(strength: float) -> CopyRates:
-        images, labels = VariedPhotos(model, photos, strength).sample(n_samples, seed=random_state)
+        varied = as_compared(VariedPhotos(model, photos, strength), detector)
+        images, labels = varied.sample(n_samples, seed=random_state)
         return detector.rates(images, labels)
 
     ladder = _ladder()

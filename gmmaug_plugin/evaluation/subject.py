@@ -1,15 +1,21 @@
 """What of a model is judged: the images that it is meant to be used for."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel, Label
 from gmmaug_plugin.models.multiscale import MultiscaleMixture
 from gmmaug_plugin.models.noise import Seed
+
+Subject = TypeVar("Subject")
+
+N_JUDGED = 500
+"""Images that a model is judged by."""
 
 VARIED = (
     "Measured are photos that the model varied with strength {:g}, which is what it is for: it keeps no "
@@ -25,11 +31,13 @@ class VariedPhotos:
         model: The model.
         photos: The photos, of its size.
         strength: How far they are moved.
+        only: Positions of the photos that may be varied, at least one of each class; None takes all.
     """
 
     model: ImageModel
     photos: PhotoSet
     strength: float
+    only: NDArray[np.intp] | None = None
 
     @property
     def image_size(self) -> int:
@@ -45,7 +53,10 @@ class VariedPhotos:
         if label is not None and labels is not None:
             among = among[labels == self.model.label_of(label)]
         entropy = None if seed is None else np.random.SeedSequence(seed).generate_state(1)
-        chosen = among[np.random.default_rng(entropy).integers(0, len(among), n)]
+        rng = np.random.default_rng(entropy)
+        chosen = among[rng.integers(0, len(among), n)]
+        if self.only is not None:
+            chosen = _others_of_the_class(chosen, self.only, labels, rng)
         classes = None if labels is None else labels[chosen]
         images = self.photos.images[chosen]
         varied = self.model.vary(images, strength=self.strength, label=classes, seed=seed)
@@ -54,6 +65,49 @@ class VariedPhotos:
     def score_samples(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Log-density of images under the model."""
         return self.model.score_samples(images)
+
+
+def _others_of_the_class(
+    chosen: NDArray[np.intp],
+    only: NDArray[np.intp],
+    labels: NDArray[np.int32] | None,
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:
+    """Put others of its class in the place of a photo that may not be chosen: classes keep their share."""
+    codes, own = (np.zeros(len(one), np.int32) if labels is None else labels[one] for one in (chosen, only))
+    chosen, missing = chosen.copy(), ~np.isin(chosen, only)
+    for code in np.unique(codes[missing]):
+        places = np.flatnonzero(missing & (codes == code))
+        chosen[places] = rng.choice(only[own == code], len(places))
+    return chosen
+
+
+def as_compared(subject: Subject, detector: CopyDetector | None) -> Subject:
+    """Vary photos that a detector compares with, where these are not all: it sees no copies of the others.
+
+    Args:
+        subject: What is judged; all but :class:`VariedPhotos` are given back as they are.
+        detector: Of the photos that are varied.
+    """
+    if detector is None or detector.compared is None or not isinstance(subject, VariedPhotos):
+        return subject
+    return replace(subject, only=detector.compared)
+
+
+def with_templates(
+    detector: CopyDetector, model: ImageModel, *, n_samples: int = N_JUDGED, random_state: int = 0
+) -> CopyDetector:
+    """Compare with the photos behind a model's templates, where a detector does not compare with all photos.
+
+    Args:
+        detector: Of the photos that the model was fitted on.
+        model: Any model. Without templates the detector is given back as it is.
+        n_samples: Images the model will be judged by: with so many of this seed come the templates.
+        random_state: Their seed.
+    """
+    if detector.compared is None or not model.n_templates:
+        return detector
+    return detector.including(*model.sample(n_samples, strength=0.0, seed=random_state))
 
 
 def describe_subject(subject: Any) -> str:

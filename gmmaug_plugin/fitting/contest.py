@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from gmmaug_plugin.fitting.expectation_maximisation import Covariances, Estimate, climb, likeliest
+from gmmaug_plugin.fitting.code_blocks import CodeBlocks
+from gmmaug_plugin.fitting.expectation_maximisation import Estimate, climb, climb_blocks, likeliest
 from gmmaug_plugin.fitting.joining import join_classes
+from gmmaug_plugin.fitting.maximisation import Covariances
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.photo_blocks import BLOCK_SIZE, PhotoBlocks
+from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.search import search
 from gmmaug_plugin.fitting.selection import (
     INFORMATION_CRITERIA,
@@ -19,8 +23,8 @@ from gmmaug_plugin.fitting.selection import (
     information_curves,
 )
 from gmmaug_plugin.fitting.starts import Codes, k_means_start, split_start
-from gmmaug_plugin.fitting.subspace import Images, Subspace, class_codes, photo_means
-from gmmaug_plugin.fitting.workers import Run
+from gmmaug_plugin.fitting.subspace import Subspace
+from gmmaug_plugin.images.storage import Images
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -28,40 +32,53 @@ from gmmaug_plugin.progress import Advance, Steps
 
 _NUMPY = NumpyEngine()
 
+START_PHOTOS = BLOCK_SIZE
+"""Photos that are enough to start from."""
+
 
 class CandidateFits:
     """The likeliest mixture of every number of components tried on one set of codes.
 
     A candidate is started by k-means, ``n_init`` times, and from the mixture of the nearest smaller
-    candidate, if one has been fitted, by splitting components; the likeliest end is kept.
+    candidate, if one has been fitted, by splitting components; the likeliest end is kept. Where there are
+    several blocks, both starts are worked out on :data:`START_PHOTOS` photos and climb there first.
 
     Attributes:
         best: The estimates, by number of components.
     """
 
-    def __init__(self, codes: Codes, subspace: Subspace, options: FitOptions, advance: Advance) -> None:
+    def __init__(self, codes: CodeBlocks, subspace: Subspace, options: FitOptions, advance: Advance) -> None:
         self.best: dict[int, Estimate] = {}
         self._codes, self._options, self._advance = codes, options, advance
         self._covariances = Covariances(options.covariance_type, subspace.floor)
+        self._some = codes.some(START_PHOTOS, seed=options.random_state)
 
     def fresh(self, n_components: int, start: int) -> Estimate:
         """Fit from k-means; changes nothing."""
         seed = self._options.random_state + start
-        return self._climb(k_means_start(self._codes, n_components, seed))
+        return self._climb(k_means_start(self._some, n_components, seed))
 
     def settle(self, fresh: Iterable[tuple[int, Sequence[Estimate]]]) -> None:
         """Keep the likeliest of the fresh fits of candidates, given in ascending order, and a warm one."""
         for n_components, estimates in fresh:
             smaller = max((k for k in self.best if k < n_components), default=None)
             if smaller is not None:
-                start = split_start(self._codes, self.best[smaller].mixture, n_components)
+                start = split_start(self._some, self.best[smaller].mixture, n_components)
                 self.best[n_components] = likeliest([*estimates, self._climb(start)])
             else:
                 self.best[n_components] = likeliest(estimates)
 
     def _climb(self, start: NDArray[np.float64]) -> Estimate:
         options = self._options
-        estimate = climb(self._codes, start, self._covariances, max_iter=options.max_iter, tol=options.tol)
+        estimate = climb(self._some, start, self._covariances, max_iter=options.max_iter, tol=options.tol)
+        if len(self._codes.sizes) > 1:
+            estimate = climb_blocks(
+                self._codes.pieces,
+                estimate.mixture,
+                self._covariances,
+                max_iter=options.max_iter,
+                tol=options.tol,
+            )
         self._advance()
         return estimate
 
@@ -70,37 +87,50 @@ class HeldOutFold:
     """Candidates fitted without one fold's photos, and what those are worth under them."""
 
     def __init__(
-        self, subspace: Subspace, kept: Images, held_out: Images, options: FitOptions, advance: Advance
+        self,
+        subspace: Subspace,
+        kept: PhotoBlocks,
+        held_out: PhotoBlocks,
+        options: FitOptions,
+        advance: Advance,
     ) -> None:
         self._subspace, self._held_out = subspace, held_out
-        self.fits = CandidateFits(
-            class_codes(subspace.basis, kept, options.symmetry), subspace, options, advance
-        )
+        codes = CodeBlocks.of(kept, subspace.basis, options.symmetry)
+        self.fits = CandidateFits(codes, subspace, options, advance)
 
     def log_likelihoods(self, candidates: Sequence[int]) -> list[float]:
         """Mean log-density of the fold's photos under candidates, nats."""
-        models = (class_model(self.fits.best[k].mixture, self._subspace) for k in candidates)
-        return [float((self._inside(model) + self._outside).mean()) for model in models]
-
-    def _inside(self, model: PCAMixture) -> NDArray[np.float64]:
-        return np.asarray(logsumexp(model.mixture.log_joint(_NUMPY, self._codes), axis=1))
+        models = [class_model(self.fits.best[k].mixture, self._subspace) for k in candidates]
+        inside = self._codes.pieces.sum(_inside, [model.mixture for model in models])
+        return [float(one) for one in (inside + self._outside) / self._held_out.n_photos]
 
     @cached_property
-    def _codes(self) -> Codes:
-        return class_codes(self._subspace.basis, self._held_out, "none")
+    def _codes(self) -> CodeBlocks:
+        return CodeBlocks.of(self._held_out, self._subspace.basis, "none")
 
     @cached_property
-    def _outside(self) -> NDArray[np.float64]:
+    def _outside(self) -> float:
         """The density's part outside the code space: the same for all candidates, and the dear one."""
         model = class_model(self.fits.best[min(self.fits.best)].mixture, self._subspace)
-        return model.score_samples(self._held_out) - self._inside(model)
+        whole: float = self._held_out.sum(_log_density, model)
+        return whole - float(self._codes.pieces.sum(_inside, [model.mixture])[0])
+
+
+def _inside(codes: Codes, mixtures: Sequence[Mixture]) -> NDArray[np.float64]:
+    """Sums over codes of their log-densities under mixtures."""
+    exact = codes.astype(np.float64, copy=False)
+    return np.array([logsumexp(one.log_joint(_NUMPY, exact), axis=1).sum() for one in mixtures])
+
+
+def _log_density(images: Images, model: PCAMixture) -> float:
+    return float(model.score_samples(images).sum())
 
 
 class ClassContest:
     """The search for one class's number of components.
 
     Args:
-        images: The class's photos.
+        photos: The class's photos.
         subspace: Of all photos.
         held_out: The folds of cross-validation; without any the information criteria decide.
         options: The options.
@@ -109,15 +139,15 @@ class ClassContest:
 
     def __init__(
         self,
-        images: Images,
+        photos: PhotoBlocks,
         subspace: Subspace,
         held_out: Sequence[HeldOutFold],
         options: FitOptions,
         steps: Steps,
     ) -> None:
-        codes = class_codes(subspace.basis, images, options.symmetry)
-        self.fits = CandidateFits(codes, subspace, options, steps)
-        self._n_photos, self._n_dimensions = len(images), codes.shape[1]
+        self._codes = CodeBlocks.of(photos, subspace.basis, options.symmetry)
+        self.fits = CandidateFits(self._codes, subspace, options, steps)
+        self._n_dimensions = subspace.basis.n_dimensions
         self._held_out, self._options, self._steps = held_out, options, steps
         self._fold_means: dict[int, NDArray[np.float64]] = {}
 
@@ -156,7 +186,7 @@ class ClassContest:
 
     def _curves(self) -> tuple[CriterionCurve, ...]:
         log_likelihoods = {
-            k: photo_means(estimate.log_densities, self._n_photos) for k, estimate in self.fits.best.items()
+            k: self._codes.photo_means(estimate.log_densities) for k, estimate in self.fits.best.items()
         }
         curves = information_curves(
             log_likelihoods,

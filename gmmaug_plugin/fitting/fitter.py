@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType
 from gmmaug_plugin.fitting.kinds import labels_of
+from gmmaug_plugin.fitting.maximisation import CovarianceType
 from gmmaug_plugin.fitting.multiscale.multiscale_fitter import HELD_OUT
 from gmmaug_plugin.fitting.options import (
     Criterion,
@@ -20,6 +20,7 @@ from gmmaug_plugin.fitting.options import (
 )
 from gmmaug_plugin.fitting.selection import N_FOLDS
 from gmmaug_plugin.fitting.trial import Trial, split_photos, try_fit
+from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import Labels, PhotoError, Photos, PhotoSet, Resize, load_photos
 from gmmaug_plugin.models.basis import MAX_IMAGE_SIZE
 from gmmaug_plugin.models.image_model import ImageModel
@@ -50,6 +51,7 @@ def fit(
     max_iter: int = 100,
     tol: float = 1e-3,
     n_init: int | None = None,
+    block_size: int | None = None,
     templates: int = 0,
     strength: float | str = "auto",
     holdout: float = 0.15,
@@ -57,8 +59,10 @@ def fit(
     allow_copies: bool = False,
     resize: Resize = "stretch",
     random_state: int = 0,
+    client: Client = None,
     strict: bool = False,
     quiet: bool = False,
+    cache: bool = True,
 ) -> ImageModel:
     """Learn a mixture model of photos.
 
@@ -72,7 +76,7 @@ def fit(
         labels: One per photo, for paths and arrays.
         model: The kind of model: "multiscale", mixtures on the bands of a pyramid, or "pca", a mixture over
             whole images. None takes the default, or the one that the recipe is of.
-        recipe: "seed" fits as the notebook did that this project began as, with scikit-learn itself:
+        recipe: "seed" fits as the notebook did that this project began as, with the results of scikit-learn:
             for comparison, since it copies photos. Only ``n_components`` and ``random_state`` count then.
         image_size: Height and width to fit at. By default 128 for files; square arrays keep theirs, but for
             "multiscale" they are enlarged to the next of 32, 64, 128, 256 and 512 pixels.
@@ -92,6 +96,8 @@ def fit(
         max_iter: Most steps of expectation maximisation.
         tol: Stop when the mean log-likelihood, in nats, rises by less.
         n_init: Of "pca": number of starts, of which the likeliest is kept; 1.
+        block_size: Of "pca": photos in a block, 8192. A set of more is never in memory as a whole, and its
+            blocks are worked on apart; sums over blocks differ from those over all by rounding.
         templates: Photos whose codes the model keeps, for synthesis to start from; they are encodings of
             training photos. 0 keeps none: synthesis draws from the mixture alone.
         strength: How far synthesis moves from a template: in [0, 1], or "auto" for the smallest that copies
@@ -102,8 +108,12 @@ def fit(
         allow_copies: Keep a model whose samples copy photos more than photos resemble each other.
         resize: "stretch" photos to a square, or "crop" the largest square.
         random_state: Seed of all random choices.
+        client: A ``distributed.Client`` of a Dask cluster that fits, whose workers must see the cache folder
+            (``GMMAUG_CACHE``); the model is the same to rounding. None fits here. recipe="seed" fits here.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
+        cache: Keep decoded photos in the cache folder for the next fit; see
+            :func:`~gmmaug_plugin.images.load_photos`.
 
     Returns:
         The model. ``model.info`` holds options, criterion curves, measures and what was learned, as JSON
@@ -136,6 +146,7 @@ def fit(
         max_iter=max_iter,
         tol=tol,
         n_init=n_init,
+        block_size=block_size,
         templates=templates,
         strength=strength,
         holdout=holdout,
@@ -159,10 +170,11 @@ def fit(
             strict=strict,
             min_photos=MIN_PHOTOS,
             quiet=quiet,
+            cache=cache,
         )
         if image_size is None:
             photo_set = enlarge_to_fit(photo_set, options)
-    return fit_photo_set(photo_set, options, quiet=quiet)
+    return fit_photo_set(photo_set, options, client=client, quiet=quiet)
 
 
 def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:
@@ -174,18 +186,25 @@ def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:
     return replace(photo_set, images=resize_images(photo_set.images, (larger, larger)))
 
 
-def fit_photo_set(photo_set: PhotoSet, options: FitOptions, *, quiet: bool) -> ImageModel:
+def fit_photo_set(
+    photo_set: PhotoSet, options: FitOptions, *, client: Client = None, quiet: bool
+) -> ImageModel:
     """Fit loaded photos; see :func:`fit`."""
-    return try_photo_set(photo_set, options, features=False, quiet=quiet).model
+    return try_photo_set(photo_set, options, features=False, client=client, quiet=quiet).model
 
 
 def try_photo_set(
-    photo_set: PhotoSet, options: FitOptions, *, features: bool | None = None, quiet: bool = False
+    photo_set: PhotoSet,
+    options: FitOptions,
+    *,
+    features: bool | None = None,
+    client: Client = None,
+    quiet: bool = False,
 ) -> Trial:
     """Fit loaded photos as :func:`fit` does; also tell how the fit was tried."""
     training, held_back = split_photos(photo_set, options)
     _check_photos(training.images, labels_of(training), training.class_names, options)
-    return try_fit(photo_set, training, held_back, options, features=features, quiet=quiet)
+    return try_fit(photo_set, training, held_back, options, features=features, client=client, quiet=quiet)
 
 
 def _check_photos(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from gmmaug_plugin.fitting.pca_fitter import (
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
 from gmmaug_plugin.fitting.selection import Judge, explain_choice
 from gmmaug_plugin.fitting.templates import choose_templates
+from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.multiscale import MultiscaleMixture
@@ -50,9 +52,10 @@ class Kind(Protocol):
         *,
         judge: Judge | None = None,
         chosen: Sequence[int] | None = None,
+        client: Client = None,
         quiet: bool,
     ) -> Fitting:
-        """Fit photos; with ``chosen``, with these numbers of components."""
+        """Fit photos; with ``chosen``, with these numbers of components; with ``client``, on its cluster."""
 
     def templates(self, model: Any, photo_set: PhotoSet, options: FitOptions) -> Any:
         """Templates of the photos that cover the set best."""
@@ -68,10 +71,11 @@ class PCAKind:
         *,
         judge: Judge | None = None,
         chosen: Sequence[int] | None = None,
+        client: Client = None,
         quiet: bool,
     ) -> Fitting:
         """Fit photos; see :func:`gmmaug_plugin.fitting.pca_fitter.fit_pca_mixture`."""
-        fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
+        fitter = fit_seed_recipe if options.recipe == "seed" else partial(fit_pca_mixture, client=client)
         fitted = fitter(
             photo_set.images,
             labels_of(photo_set),
@@ -120,6 +124,7 @@ class MultiscaleKind:
         *,
         judge: Judge | None = None,
         chosen: Sequence[int] | None = None,
+        client: Client = None,
         quiet: bool,
     ) -> Fitting:
         """Fit photos; no judge is asked, since no component of a few pixels can hold a photo."""
@@ -130,6 +135,7 @@ class MultiscaleKind:
             options,
             n_components=chosen,
             class_names=photo_set.class_names,
+            client=client,
             quiet=quiet,
         )
         names = photo_set.class_names or ("",)

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from gmmaug_plugin.checks import one_of, whole_number
-from gmmaug_plugin.fitting.expectation_maximisation import COVARIANCE_TYPES, CovarianceType
+from gmmaug_plugin.fitting.maximisation import COVARIANCE_TYPES, CovarianceType
+from gmmaug_plugin.fitting.photo_blocks import BLOCK_SIZE
 from gmmaug_plugin.models.multiscale import SHARINGS, Sharing
 from gmmaug_plugin.models.strengths import FRESH
 from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
@@ -34,6 +35,7 @@ OWN_OPTIONS: dict[ModelKind, dict[str, Any]] = {
         "symmetry": "flip",
         "covariance_type": "diag",
         "n_init": 1,
+        "block_size": BLOCK_SIZE,
         "criterion": "aic",
     },
     "multiscale": {"sharing": "details", "criterion": "bic"},
@@ -92,6 +94,7 @@ class FitOptions:
     max_iter: int = 100
     tol: float = 1e-3
     n_init: int = 1
+    block_size: int = BLOCK_SIZE
     templates: int = 0
     strength: float | str = "auto"
     holdout: float = 0.15
@@ -112,6 +115,7 @@ class FitOptions:
             one_of(name, getattr(self, name), allowed)
         whole_number("max_iter", self.max_iter, 1)
         whole_number("n_init", self.n_init, 1)
+        whole_number("block_size", self.block_size, 1)
         whole_number("random_state", self.random_state, 0, _GREATEST_SEED - self.n_init)
         whole_number("templates", self.templates, 0, MAX_TEMPLATES)
         object.__setattr__(self, "strength", _parse_strength(self.strength, self.templates))

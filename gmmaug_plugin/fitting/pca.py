@@ -1,5 +1,6 @@
 """Principal components of images, closed under a symmetry."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -7,10 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from gmmaug_plugin.fitting.workers import Run, in_turn
+from gmmaug_plugin.fitting.folded_samples import part_samples, samples_per_photo, with_fixed_signs
+from gmmaug_plugin.fitting.photo_blocks import PhotoBlocks
+from gmmaug_plugin.fitting.pieces import Run
+from gmmaug_plugin.fitting.principal_moments import enough_photos, mean_image, residual_of, spectra
+from gmmaug_plugin.fitting.workers import in_turn
 from gmmaug_plugin.models.basis import Basis, quantize_rows, round_to_step
 from gmmaug_plugin.models.engine import NumpyEngine
-from gmmaug_plugin.models.symmetry import PART_COPIES, PIXELS_PER_VALUE, Symmetry, fold, unfold
+from gmmaug_plugin.models.symmetry import (
+    PART_COPIES,
+    PIXELS_PER_VALUE,
+    Symmetry,
+    fold,
+    part_shape,
+    unfold,
+)
 
 _NUMPY = NumpyEngine()
 _LEAST_SHARE = 1e-9
@@ -107,21 +119,31 @@ def fit_pca(
     Raises:
         ValueError: All photos are equal.
     """
-    mean = _symmetric_mean(images.mean(axis=0, dtype=np.float64), symmetry)
+    if enough_photos(len(images), images.shape[1], symmetry):
+        return _through_moments(PhotoBlocks.of(images), symmetry, random_state=0, run=run)[0]
+    mean = symmetric_mean(images.mean(axis=0, dtype=np.float64), symmetry)
     parts = fold(_NUMPY, images.astype(np.float32) - mean.astype(np.float32), symmetry)
     solved = run([partial(_solve_part, part, symmetry) for part in parts])
-    found_rows, found_variances, energies = zip(*solved, strict=True)
-    greatest = max((float(variances.max(initial=0)) for variances in found_variances), default=0.0)
-    if not greatest > BYTE_NOISE:
-        raise ValueError("The photos do not differ from one another. Received: photos that are all equal")
-    counts = [int((variances > _LEAST_SHARE * greatest).sum()) for variances in found_variances]
-    return PrincipalComponents(
-        symmetry,
-        mean,
-        tuple(rows[:n] for rows, n in zip(found_rows, counts, strict=True)),
-        tuple(variances[:n] for variances, n in zip(found_variances, counts, strict=True)),
-        sum(energies),
-    )
+    rows, variances, energies = zip(*solved, strict=True)
+    return _components(symmetry, mean, rows, variances, sum(energies))
+
+
+Residual = Callable[[int], float]
+"""Given a number of dimensions, :func:`residual_variance`."""
+
+
+def fit_pca_blocks(
+    photos: PhotoBlocks, *, symmetry: Symmetry, random_state: int, run: Run
+) -> tuple[PrincipalComponents, Residual]:
+    """Do what :func:`fit_pca` and :func:`residual_variance` do, on photos in blocks.
+
+    Only where there are fewer photos than values in a part of the symmetry do all come into memory.
+    """
+    if enough_photos(photos.n_photos, photos.image_size, symmetry):
+        return _through_moments(photos, symmetry, random_state=random_state, run=run)
+    images = photos.load()
+    residual = partial(_residual_through_gram, images, symmetry, random_state, run)
+    return fit_pca(images, symmetry=symmetry, run=run), residual
 
 
 def residual_variance(
@@ -137,8 +159,63 @@ def residual_variance(
     Principal components of one half of the photos leave this much of the other half, per dimension
     left over, and the other way round. It is what the subspace misses of photos it has not seen.
     """
-    order = np.random.default_rng(random_state).permutation(len(images))
-    halves = order[: len(images) // 2], order[len(images) // 2 :]
+    if enough_photos(len(images), images.shape[1], symmetry):
+        photos = PhotoBlocks.of(images)
+        return _through_moments(photos, symmetry, random_state=random_state, run=run)[1](n_dimensions)
+    return _residual_through_gram(images, symmetry, random_state, run, n_dimensions)
+
+
+def _through_moments(
+    photos: PhotoBlocks, symmetry: Symmetry, *, random_state: int, run: Run
+) -> tuple[PrincipalComponents, Residual]:
+    n, size = photos.n_photos, photos.image_size
+    in_first_half = np.zeros(n, np.bool_)
+    in_first_half[_halves(n, random_state)[0]] = True
+    mean = symmetric_mean(mean_image(photos), symmetry)
+    found = spectra(photos, mean, in_first_half, symmetry=symmetry, run=run)
+    unit = np.sqrt(PIXELS_PER_VALUE[symmetry])
+    copies = PART_COPIES[symmetry]
+    rows = [(one.rows / unit).reshape(-1, *part_shape(symmetry, size)) for one in found]
+    variances = [one.energies / (k * (n - 1)) for one, k in zip(found, copies, strict=True)]
+    energy = sum(float(one.energies.sum()) for one in found) / (n - 1)
+
+    def residual(n_dimensions: int) -> float:
+        left = residual_of(found, n_dimensions, symmetry, (n // 2, n - n // 2), size)
+        return max(left, BYTE_NOISE)
+
+    return _components(symmetry, mean, rows, variances, energy), residual
+
+
+def _components(
+    symmetry: Symmetry,
+    mean: NDArray[np.float64],
+    rows: Sequence[NDArray[np.float32]],
+    variances: Sequence[NDArray[np.float64]],
+    total_variance: float,
+) -> PrincipalComponents:
+    """Components without directions that are rounding; raises where there is nothing else."""
+    greatest = max((float(one.max(initial=0)) for one in variances), default=0.0)
+    if not greatest > BYTE_NOISE:
+        raise ValueError("The photos do not differ from one another. Received: photos that are all equal")
+    counts = [int((one > _LEAST_SHARE * greatest).sum()) for one in variances]
+    return PrincipalComponents(
+        symmetry,
+        mean,
+        tuple(with_fixed_signs(one[:n]) for one, n in zip(rows, counts, strict=True)),
+        tuple(one[:n] for one, n in zip(variances, counts, strict=True)),
+        total_variance,
+    )
+
+
+def _halves(n: int, random_state: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    order = np.random.default_rng(random_state).permutation(n)
+    return order[: n // 2], order[n // 2 :]
+
+
+def _residual_through_gram(
+    images: NDArray[np.uint8], symmetry: Symmetry, random_state: int, run: Run, n_dimensions: int
+) -> float:
+    halves = _halves(len(images), random_state)
     residuals = run(
         [
             partial(_residual_variance, images, fitted, held_out, n_dimensions, symmetry)
@@ -172,16 +249,20 @@ def _solve_part(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], float]:
     """Principal rows of one folded part (n, copies, h', w'), their variances and the part's variance."""
     n, copies, *shape = part.shape
-    samples = _part_samples(part, symmetry)
+    samples = part_samples(part, symmetry)
     # Inner products of images, and their mean over the n - 1 degrees of freedom of the photos.
-    scale = PIXELS_PER_VALUE[symmetry] * n / (len(samples) * (n - 1))
-    rows, variances = _principal_rows(samples, scale)
+    scale = PIXELS_PER_VALUE[symmetry] / (samples_per_photo(symmetry) * (n - 1))
+    eigenvalues, vectors = eigh((samples @ samples.T).astype(np.float64), overwrite_a=True)
+    variances = scale * np.maximum(eigenvalues[::-1], 0.0)
+    rows = np.ascontiguousarray(vectors[:, ::-1].T, np.float32) @ samples
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(norms > 0, norms, 1.0)
     energy = copies * scale * float(np.einsum("nd,nd->", samples, samples, dtype=np.float64))
     unit = np.sqrt(PIXELS_PER_VALUE[symmetry])
     return (rows / unit).reshape(-1, *shape).astype(np.float32), variances, energy
 
 
-def _symmetric_mean(mean: NDArray[np.float64], symmetry: Symmetry) -> NDArray[np.float64]:
+def symmetric_mean(mean: NDArray[np.float64], symmetry: Symmetry) -> NDArray[np.float64]:
     """The mean over all symmetric copies: of the parts only the unchanged one is left."""
     if symmetry == "none":
         return mean
@@ -190,31 +271,3 @@ def _symmetric_mean(mean: NDArray[np.float64], symmetry: Symmetry) -> NDArray[np
         parts[0] = 0.5 * (parts[0] + np.swapaxes(parts[0], -1, -2))
     parts[1:] = [np.zeros_like(part) for part in parts[1:]]
     return np.asarray(unfold(_NUMPY, parts, symmetry)[0])
-
-
-def _part_samples(part: NDArray[np.float32], symmetry: Symmetry) -> NDArray[np.float32]:
-    """Rows whose second moments are the part's covariance over all symmetric copies."""
-    n, copies, height, width = part.shape
-    samples = part.reshape(n * copies, height, width)
-    if symmetry == "d4" and copies == 1:
-        samples = np.concatenate([samples, np.swapaxes(samples, -1, -2)])
-    return samples.reshape(len(samples), height * width)
-
-
-def _principal_rows(
-    samples: NDArray[np.float32], scale: float
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Orthonormal eigenvectors as rows, and eigenvalues, of ``scale`` x samples^T samples."""
-    n, d = samples.shape
-    through_gram = n < d
-    products = (samples @ samples.T if through_gram else samples.T @ samples).astype(np.float64)
-    eigenvalues, vectors = eigh(products, overwrite_a=True)
-    eigenvalues = np.maximum(eigenvalues[::-1], 0.0)
-    directions = np.ascontiguousarray(vectors[:, ::-1].T, np.float32)
-    rows: NDArray[np.float32] = directions @ samples if through_gram else directions
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows /= np.where(norms > 0, norms, 1.0)
-    # An eigenvector's sign is arbitrary: fix it, so that the same photos give the same bytes.
-    peaks = np.take_along_axis(rows, np.abs(rows).argmax(axis=1, keepdims=True), axis=1)
-    rows *= np.where(peaks < 0, np.float32(-1), np.float32(1))
-    return rows, eigenvalues * scale

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gmmaug_plugin.fitting.contest import ClassContest, HeldOutFold, class_model, n_first_fits
 from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.photo_blocks import PhotoBlocks
 from gmmaug_plugin.fitting.search import first_candidates
 from gmmaug_plugin.fitting.selection import (
     N_FOLDS,
@@ -22,8 +23,9 @@ from gmmaug_plugin.fitting.selection import (
     choose,
     folds,
 )
-from gmmaug_plugin.fitting.subspace import SUBSPACE_STEPS, Images, Subspace, fit_subspace
-from gmmaug_plugin.fitting.workers import Run, workers
+from gmmaug_plugin.fitting.subspace import SUBSPACE_STEPS, Subspace, fit_subspace
+from gmmaug_plugin.fitting.workers import Client, Workers, shared, workers
+from gmmaug_plugin.images.storage import Images, ImageSource
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.progress import Steps, progress_bar
 
@@ -39,6 +41,7 @@ def fit_pca_mixture(
     n_components: Sequence[int] | None = None,
     judge: Judge | None = None,
     class_names: Sequence[str] = (),
+    client: Client = None,
 ) -> Fitted:
     """Fit a shared basis and one mixture per class.
 
@@ -53,6 +56,7 @@ def fit_pca_mixture(
         judge: Asked of each class's best candidate, and of the next best while it refuses. Called in
             this thread between the fits.
         class_names: For errors.
+        client: Of a Dask cluster that works on the blocks of photos; None does it here.
 
     Returns:
         The model and how it came about.
@@ -70,15 +74,16 @@ def fit_pca_mixture(
     n_fits = sum((1 + n) * n_first_fits(ks, options.n_init) for n, ks in zip(n_folds, first, strict=True))
     total = SUBSPACE_STEPS * (1 + max(n_folds)) + n_fits
     mixtures, curves, refused = [], {}, {}
-    with progress_bar("Fitting", total, quiet=quiet) as steps:
-        photos = _Photos(images, labels, options, steps)
-        with workers() as run:
-            subspace = fit_subspace(images, options, steps, run=run)
-            without_fold = [photos.subspace_without(fold, run) for fold in range(max(n_folds))]
+    with progress_bar("Fitting", total, quiet=quiet) as steps, shared(images, client) as source:
+        with workers(client) as run:
+            photos = _Photos(source, labels, options, steps, run)
+            subspace = fit_subspace(photos.blocks, options, steps, run=run)
+            without_fold = [photos.subspace_without(fold) for fold in range(max(n_folds))]
         for label, n_usable in enumerate(usable):
-            with workers() as run:
-                held_out = photos.held_out(label, without_fold[: n_folds[label]], run)
-                contest = ClassContest(images[labels == label], subspace, held_out, per_class[label], steps)
+            with workers(client) as run:
+                photos = _Photos(source, labels, options, steps, run)
+                held_out = photos.held_out(label, without_fold[: n_folds[label]])
+                contest = ClassContest(photos.of_class(label), subspace, held_out, per_class[label], steps)
                 curves[label] = contest.search(n_usable, run)
             ranked, best = curves[label][0].ranked, contest.fits.best
             chosen, out = choose(ranked, lambda k: class_model(best[k].mixture, subspace), label, judge)  # noqa: B023
@@ -93,26 +98,34 @@ def fit_pca_mixture(
 
 
 class _Photos:
-    """The photos, cut into folds."""
+    """The photos in blocks, by class and by fold."""
 
-    def __init__(self, images: Images, labels: Labels, options: FitOptions, steps: Steps) -> None:
-        self._images, self._labels, self._options, self._steps = images, labels, options, steps
+    def __init__(
+        self, source: ImageSource, labels: Labels, options: FitOptions, steps: Steps, workers: Workers
+    ) -> None:
+        self.blocks = PhotoBlocks.of(source, workers, block_size=options.block_size)
+        self._labels, self._options, self._steps, self._workers = labels, options, steps, workers
         self._fold_of = folds(labels, random_state=options.random_state)
 
-    def subspace_without(self, fold: int, run: Run) -> Subspace:
-        """The basis fitted anew on the other folds' photos, of all classes."""
-        return fit_subspace(self._images[self._fold_of != fold], self._options, self._steps, run=run)
+    def of_class(self, label: int) -> PhotoBlocks:
+        """The photos of one class."""
+        return self.blocks.where(self._labels == label)
 
-    def held_out(self, label: int, subspaces: Sequence[Subspace], run: Run) -> list[HeldOutFold]:
+    def subspace_without(self, fold: int) -> Subspace:
+        """The basis fitted anew on the other folds' photos, of all classes."""
+        others = self.blocks.where(self._fold_of != fold)
+        return fit_subspace(others, self._options, self._steps, run=self._workers)
+
+    def held_out(self, label: int, subspaces: Sequence[Subspace]) -> list[HeldOutFold]:
         """The folds of one class."""
         of_class = self._labels == label
-        return run(
+        return self._workers(
             [
                 partial(
                     HeldOutFold,
                     subspace,
-                    self._images[of_class & (self._fold_of != fold)],
-                    self._images[of_class & (self._fold_of == fold)],
+                    self.blocks.where(of_class & (self._fold_of != fold)),
+                    self.blocks.where(of_class & (self._fold_of == fold)),
                     self._options,
                     self._steps,
                 )

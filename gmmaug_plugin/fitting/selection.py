@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.fitting.expectation_maximisation import CovarianceType, n_parameters
+from gmmaug_plugin.fitting.maximisation import CovarianceType, n_parameters
 from gmmaug_plugin.fitting.options import Criterion
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 

@@ -14,18 +14,16 @@ from gmmaug_plugin.evaluation.strength import (
     measure_synthesis_strength,
     measure_variation_strength,
 )
-from gmmaug_plugin.evaluation.subject import VariedPhotos, subject_of
+from gmmaug_plugin.evaluation.subject import N_JUDGED, VariedPhotos, subject_of, with_templates
 from gmmaug_plugin.fitting.kinds import KINDS, labels_of
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.selection import CopiesError, Judge
+from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.images.holdout import split_holdout
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.strengths import FRESH, Strengths
-
-N_JUDGED = 500
-"""Samples that a candidate is judged by."""
 
 FEWEST_VARIED = 100
 """Photos that a strength of variation is judged by, at least: of large images fewer are varied, since each
@@ -76,6 +74,7 @@ def try_fit(
     options: FitOptions,
     *,
     features: bool | None,
+    client: Client = None,
     quiet: bool,
 ) -> Trial:
     """Fit, refuse what copies, measure, and fit again on all photos.
@@ -87,6 +86,7 @@ def try_fit(
         options: The options.
         features: Whether the measurements take in those in a network's features, see
             :func:`~gmmaug_plugin.evaluation.measuring.measure_model`. The model's info never has them.
+        client: Of a Dask cluster that fits; None fits here. Everything is measured here.
         quiet: Show no progress.
 
     Returns:
@@ -98,8 +98,10 @@ def try_fit(
     kind = KINDS[options.model]
     detector = detector_of(training, held_back, random_state=options.random_state)
     judge = None if options.allow_copies or detector is None else _judge(detector, options.random_state)
-    fitted = kind.fit(training, options, judge=judge, quiet=quiet)
+    fitted = kind.fit(training, options, judge=judge, client=client, quiet=quiet)
     tried = _equip(fitted.model, training, options, Strengths())
+    if detector is not None:
+        detector = with_templates(detector, tried, random_state=options.random_state)
     synthesis = _find_strength(tried, detector, options, quiet=quiet)
     variation = _find_variation(tried, training, detector, options, quiet=quiet)
     given = FRESH if options.strength == "auto" else float(options.strength)
@@ -116,13 +118,15 @@ def try_fit(
     )
     _check_synthesis(tried, measurements, options)
     info = fitted.info | _describe(photo_set, held_back, options, measurements)
+    if detector is not None and detector.compared is not None:
+        info["photos_compared"] = len(detector.compared)
     info["synthesis_strength"] = synthesis and synthesis.as_json()
     if variation is not None:
         info["variation_strength"] = variation.as_json()
     tried = replace(tried, info=info)
     model = tried
     if options.refit and held_back is not None:
-        everything = kind.fit(photo_set, options, chosen=fitted.chosen, quiet=quiet)
+        everything = kind.fit(photo_set, options, chosen=fitted.chosen, client=client, quiet=quiet)
         again = {name: everything.info[name] for name in _TOLD_OF_THE_REFIT if name in everything.info}
         model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | again)
     return Trial(model, tried, training, held_back, detector, measurements)

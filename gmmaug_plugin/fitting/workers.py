@@ -1,31 +1,104 @@
 """Work in several threads whose results do not depend on how many there are."""
 
+import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from gmmaug_plugin.fitting.pieces import HerePieces, Pieces
+from gmmaug_plugin.images.storage import Images, ImageSource, SharedImages, share_images
+from gmmaug_plugin.progress import Advance
+
 T = TypeVar("T")
+P = TypeVar("P")
+
+Client = Any
+"""A ``distributed.Client``, or None. The package does not need Dask."""
 
 
-class Run(Protocol):
-    """Does tasks and returns their results in order, whichever was finished first."""
+class Workers(Protocol):
+    """Those who do the work of a fit."""
 
-    def __call__(self, tasks: Iterable[Callable[[], T]]) -> list[T]:
-        """Do the tasks."""
+    def __call__(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Do tasks in this process; results come in order, whichever was finished first."""
+
+    def send(self, tasks: Sequence[Callable[[], T]], done: Advance | None = None) -> list[T]:
+        """Do tasks that can be pickled, wherever there is somebody to do them; ``done`` is told of each."""
+
+    def spread(self, pieces: Sequence[P]) -> Pieces[P]:
+        """Hand small pieces of data out."""
 
 
-def in_turn(tasks: Iterable[Callable[[], T]]) -> list[T]:
-    """Do tasks one after the other, in the caller's thread."""
-    return [task() for task in tasks]
+class Here:
+    """Workers in this process.
+
+    Args:
+        pool: Threads; None does everything in the caller's.
+        n_threads: How many threads the pool has.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor | None = None, n_threads: int = 1) -> None:
+        self._pool, self._n_threads = pool, n_threads
+
+    def __call__(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Do tasks. What a task asks for in its turn is done in its own thread, one after the other."""
+        if self._pool is None or getattr(_thread, "works", False):
+            return [task() for task in tasks]
+        futures = [self._pool.submit(task) for task in tasks]
+        return [future.result() for future in futures]
+
+    def send(self, tasks: Sequence[Callable[[], T]], done: Advance | None = None) -> list[T]:
+        """Do tasks here: there is nobody elsewhere."""
+        return self([partial(_then, task, done) for task in tasks])
+
+    def spread(self, pieces: Sequence[P]) -> HerePieces[P]:
+        """Keep pieces here."""
+        return HerePieces(pieces, self, at_once=self._n_threads)
+
+
+_thread = threading.local()
+
+
+def _begin_to_work() -> None:
+    # OpenMP keeps its number of threads per thread, so every worker sets its own.
+    threadpool_limits(1, "openmp")
+    _thread.works = True
+
+
+in_turn = Here()
+"""Does one task after the other, in the caller's thread."""
+
+
+def _then(task: Callable[[], T], done: Advance | None) -> T:
+    result = task()
+    if done is not None:
+        done()
+    return result
 
 
 @contextmanager
-def workers() -> Iterator[Run]:
+def shared(images: Images, client: Client) -> Iterator[ImageSource]:
+    """Images where all workers can read them: in a file, if these are processes of a cluster."""
+    if client is None:
+        yield images
+        return
+    here = SharedImages.of(images)
+    made = here or share_images(images)
+    try:
+        yield made
+    finally:
+        if here is None:
+            made.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def workers(client: Client = None) -> Iterator[Workers]:
     """Threads that do tasks, while every product and decomposition keeps to one thread.
 
     Libraries of linear algebra share one product out over their threads and round differently with
@@ -34,21 +107,24 @@ def workers() -> Iterator[Run]:
     are as many workers as those libraries would have had threads, so ``OMP_NUM_THREADS`` and
     ``threadpoolctl`` are heeded. The limit holds for the whole process while the body runs.
 
+    Args:
+        client: Of a Dask cluster that does what can be sent away; None does everything here.
+
     Yields:
-        What does the tasks. A task must not call it.
+        What does the tasks.
     """
     n_workers = max((library["num_threads"] for library in threadpool_info()), default=1)
-    # OpenMP keeps its number of threads per thread, so every worker sets its own.
-    pool = ThreadPoolExecutor(n_workers, initializer=threadpool_limits, initargs=(1, "openmp"))
-
-    def run(tasks: Iterable[Callable[[], T]]) -> list[T]:
-        futures = [pool.submit(task) for task in tasks]
-        return [future.result() for future in futures]
-
+    pool = ThreadPoolExecutor(n_workers, initializer=_begin_to_work)
     with warnings.catch_warnings(), threadpool_limits(1):
         # Filters are the whole process's: threads that set and reset them each on its own undo one another's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            yield run
+            here = Here(pool, n_workers)
+            if client is None:
+                yield here
+            else:
+                from gmmaug_plugin.fitting.cluster import Cluster
+
+                yield Cluster(client, here)
         finally:
             pool.shutdown(cancel_futures=True)

@@ -11,13 +11,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gmmaug_plugin.progress import progress_bar
+
+T = TypeVar("T")
 
 MAX_PIXELS = 100_000_000
 """Photos of more pixels are refused by their header, before any of them is decoded."""
@@ -81,55 +83,92 @@ def printable(text: str) -> str:
 def read_files(
     files: Sequence[PhotoFile],
     read: Callable[[Path], tuple[NDArray[np.uint8], str]],
+    images: NDArray[np.uint8],
     *,
-    image_size: int,
     strict: bool,
     quiet: bool,
-) -> tuple[NDArray[np.uint8], list[str], list[str | None]]:
+) -> tuple[list[str], list[str | None], bool]:
     """Read files side by side, showing progress.
 
     Args:
         files: What to read.
-        read: Turns a path into a photo, uint8 (image_size, image_size), and the digest of the file; raises
-            PhotoError with a reason.
-        image_size: Height and width of a photo in pixels.
+        read: Turns a path into a photo, uint8 (size, size), and the digest of the file; raises PhotoError
+            with a reason.
+        images: Where photos go, uint8 (n_files, size, size).
         strict: Stop at the first file that cannot be used.
         quiet: Show no progress bar.
 
     Returns:
-        uint8 (n_files, image_size, image_size); the digests, "" where the row is void; and per file why it is
-        void, or None where it is not.
+        The digests, "" where the row is void; per file why it is void, or None where it is not; and whether
+        the reasons lie in the files' content, so that they hold whenever it is read.
 
     Raises:
         PhotoError: If a file cannot be used while ``strict``.
 
     Example:
-        >>> read_files([], decode_file, image_size=8, strict=False, quiet=True)[1:]
-        ([], [])
+        >>> read_files([], decode_file, np.empty((0, 8, 8), np.uint8), strict=False, quiet=True)
+        ([], [], True)
     """
-    images = np.empty((len(files), image_size, image_size), np.uint8)
     digests = [""] * len(files)
-    reasons: list[str | None] = []
-    with muted_pillow(), progress_bar("Reading photos", len(files), quiet=quiet) as advance:
+    passing: list[int] = []
 
-        def read_row(index: int) -> str | None:
+    def read_row(index: int) -> str | None:
+        try:
+            images[index], digests[index] = read(files[index].path)
+        except PhotoError as error:
+            if _passes(error):
+                passing.append(index)
+            return str(error)
+        return None
+
+    reasons: list[str | None] = []
+    with muted_pillow():
+        for file, reason in zip(
+            files, _side_by_side(read_row, len(files), "Reading photos", quiet=quiet), strict=True
+        ):
+            if reason is not None and strict:
+                raise strict_error(SkippedPhoto(file.name, reason))
+            reasons.append(reason)
+    return digests, reasons, not passing
+
+
+def digest_files(files: Sequence[PhotoFile], *, quiet: bool) -> list[str]:
+    """SHA-256 of every file's content, 64 hexadecimal digits; "" where it cannot be read."""
+
+    def digest(index: int) -> str:
+        try:
+            path = files[index].path
+            if not stat.S_ISREG(path.stat().st_mode):
+                return ""
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return ""
+
+    return list(_side_by_side(digest, len(files), "Looking for known photos", quiet=quiet))
+
+
+def _side_by_side(work: Callable[[int], T], n: int, title: str, *, quiet: bool) -> Iterator[T]:
+    """Results of work on 0 to n - 1, in order, showing progress."""
+    with progress_bar(title, n, quiet=quiet) as advance:
+
+        def one(index: int) -> T:
             try:
-                images[index], digests[index] = read(files[index].path)
-            except PhotoError as error:
-                return str(error)
+                return work(index)
             finally:
                 advance()
-            return None
 
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
-            for file, reason in zip(files, pool.map(read_row, range(len(files))), strict=True):
-                if reason is not None and strict:
-                    raise strict_error(SkippedPhoto(file.name, reason))
-                reasons.append(reason)
+            yield from pool.map(one, range(n))
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C must not wait for files nobody has begun
-    return images, digests, reasons
+
+
+def _passes(error: PhotoError) -> bool:
+    """Whether the reason is a matter of the moment: no right to read, no memory, a file that is gone."""
+    cause = error.__cause__
+    return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)
 
 
 def strict_error(photo: SkippedPhoto) -> PhotoError:
@@ -163,7 +202,22 @@ def decode_photo(path: Path, *, at_least: int | None = None) -> NDArray[np.uint8
         >>> decode_photo(Path("rose.jpg")).shape  # doctest: +SKIP
         (240, 320)
     """
-    return decode_file(path, at_least=at_least)[0]
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe would wait for a writer, opening a device may do anything.
+            raise PhotoError("not a regular file")
+        if status.st_size == 0:
+            raise PhotoError("empty file")
+        with muted_pillow(), path.open("rb") as stream, Image.open(stream, formats=_formats()) as image:
+            return _decode(image, at_least)
+    except PhotoError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PhotoError("not an image") from error
+    except Exception as error:
+        # Decoders meet hostile bytes here, and answer with nearly any exception there is.
+        raise PhotoError(_reason(error)) from error
 
 
 def decode_file(path: Path, *, at_least: int | None = None) -> tuple[NDArray[np.uint8], str]:
@@ -179,24 +233,12 @@ def decode_file(path: Path, *, at_least: int | None = None) -> tuple[NDArray[np.
     Raises:
         PhotoError: If the file is no usable photo; the message is the reason, a few words, safe to print.
     """
+    photo = decode_photo(path, at_least=at_least)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            # Opening a pipe would wait for a writer, opening a device may do anything.
-            raise PhotoError("not a regular file")
-        if status.st_size == 0:
-            raise PhotoError("empty file")
-        with muted_pillow(), path.open("rb") as stream, Image.open(stream, formats=_formats()) as image:
-            photo = _decode(image, at_least)
         # Opened anew: decoders leave the first stream anywhere. Only what proved a photo is read in full.
         with path.open("rb") as stream:
             return photo, hashlib.file_digest(stream, "sha256").hexdigest()
-    except PhotoError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PhotoError("not an image") from error
-    except Exception as error:
-        # Decoders meet hostile bytes here, and answer with nearly any exception there is.
+    except OSError as error:
         raise PhotoError(_reason(error)) from error
 
 
@@ -276,6 +318,9 @@ def read_array_file(path: Path) -> dict[str, NDArray[Any]]:
         raise PhotoError(f"There is no such file. Received: {str(path)!r}")
     try:
         with path.open("rb") as stream:
+            if path.suffix.lower() == ".npy":
+                # Mapped, not read: the photos may be more than memory holds.
+                return {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
             loaded = np.load(stream, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {"images": loaded}

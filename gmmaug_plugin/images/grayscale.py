@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmmaug_plugin.images.storage import empty_array
+
 
 def to_grayscale(images: ArrayLike) -> NDArray[np.uint8]:
     """Turn a stack of images into 8-bit grayscale.
@@ -26,7 +28,7 @@ def to_grayscale(images: ArrayLike) -> NDArray[np.uint8]:
         >>> to_grayscale([[[0.0, 0.5, 1.0]]])
         array([[[  0, 128, 255]]], dtype=uint8)
     """
-    stack = np.asarray(images)
+    stack = np.asanyarray(images)
     if stack.dtype != np.uint8 and stack.dtype.kind != "f":
         raise TypeError(f"Images must be uint8 (0..255) or floats (0..1). Received: dtype {stack.dtype}")
     if stack.ndim not in (3, 4) or (stack.ndim == 4 and stack.shape[3] not in (1, 3)) or 0 in stack.shape:
@@ -42,7 +44,7 @@ def to_grayscale(images: ArrayLike) -> NDArray[np.uint8]:
     if stack.dtype.kind == "f":
         _check_unit_range(stack)
         convert = _gray_of_floats
-    gray = np.empty(stack.shape[:3], np.uint8)
+    gray = empty_array(stack.shape[:3])
     for index, image in enumerate(stack):  # one at a time, to need no wide copy of the whole stack
         gray[index] = convert(image)
     return gray

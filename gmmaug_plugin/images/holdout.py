@@ -76,10 +76,15 @@ def _give_back(
 ) -> None:
     """Take groups out of ``held_back``, in place, until every class keeps enough photos."""
     codes = np.zeros(len(held_back), np.int32) if labels is None else labels
+    by_group = np.argsort(groups, kind="stable")
+    begins = np.searchsorted(groups[by_group], np.arange(groups.max(initial=0) + 2))
     for code in np.unique(codes):
         members = codes == code
+        n_kept = np.count_nonzero(members & ~held_back)
         least = max(LEAST_KEPT, (members.sum() + 1) // 2)
         for photo in np.flatnonzero(held_back & members)[np.argsort(-fractions[held_back & members])]:
-            if (members & ~held_back).sum() >= least:
+            if n_kept >= least:
                 break
-            held_back[groups == groups[photo]] = False
+            together = by_group[begins[groups[photo]] : begins[groups[photo] + 1]]
+            n_kept += np.count_nonzero(held_back[together] & members[together])
+            held_back[together] = False

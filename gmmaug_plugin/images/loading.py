@@ -15,15 +15,15 @@ from gmmaug_plugin.images.files import (
     PhotoError,
     PhotoFile,
     SkippedPhoto,
-    decode_file,
     printable,
     read_array_file,
-    read_files,
     strict_error,
 )
 from gmmaug_plugin.images.finding import find_files
 from gmmaug_plugin.images.grayscale import to_grayscale
 from gmmaug_plugin.images.labels import Labels, encode_labels
+from gmmaug_plugin.images.reading import read_file, read_photos_of
+from gmmaug_plugin.images.storage import blocks, take_rows
 from gmmaug_plugin.resizing import Resize, check_resize, resize_images
 
 Photos = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any]
@@ -37,7 +37,7 @@ class PhotoSet:
 
     Attributes:
         images: uint8 (n, image_size, image_size), values 0..255. Shares memory with the source where that
-            was such an array already.
+            was such an array already; a read-only ``np.memmap`` where they lie in a file.
         labels: int32 (n,), indices into ``class_names``; None for photos without classes.
         class_names: Names in label order, each with at least one photo; empty for photos without classes.
         skipped: What was left out, and why.
@@ -100,7 +100,7 @@ class PhotoSet:
         positions = np.arange(len(self.images))[chosen]
         return replace(
             self,
-            images=self.images[positions],
+            images=take_rows(self.images, positions),
             labels=None if self.labels is None else self.labels[positions],
             digests=tuple(self.digests[position] for position in positions),
         )
@@ -117,7 +117,9 @@ def digests_of(images: NDArray[np.uint8]) -> tuple[str, ...]:
         '660c5b93'
     """
     shape = f"{images.shape[1:]}".encode()
-    return tuple(hashlib.sha256(shape + image.tobytes()).hexdigest() for image in images)
+    return tuple(
+        hashlib.sha256(shape + image.tobytes()).hexdigest() for block in blocks(images) for image in block
+    )
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class _Options:
     strict: bool
     min_photos: int
     quiet: bool
+    cache: bool
 
 
 def load_photos(
@@ -138,6 +141,7 @@ def load_photos(
     strict: bool = False,
     min_photos: int = 2,
     quiet: bool = False,
+    cache: bool = True,
 ) -> PhotoSet:
     """Read photos from wherever they are into grayscale images of one size.
 
@@ -163,6 +167,8 @@ def load_photos(
         strict: Raise an error for the first file that would be skipped.
         min_photos: Fewest photos to go on with.
         quiet: Show no progress bar.
+        cache: Keep decoded files in the cache folder (``GMMAUG_CACHE``, by default that of the user), and
+            take those from there that were decoded before: told by content, not by names or times.
 
     Returns:
         The photos, in a fixed order: by class and then by path, or as given.
@@ -181,7 +187,7 @@ def load_photos(
     """
     check_resize(resize)
     size = None if image_size is None else whole_number("image_size", image_size, 1)
-    options = _Options(size, resize, strict, whole_number("min_photos", min_photos, 1), quiet)
+    options = _Options(size, resize, strict, whole_number("min_photos", min_photos, 1), quiet, cache)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.suffix.lower() in (".npy", ".npz") and not path.is_dir():
@@ -190,7 +196,7 @@ def load_photos(
     if isinstance(source, list | tuple):
         return _from_paths(source, labels, options)
     if hasattr(source, "__array__"):
-        return _from_array(np.asarray(source), labels, None, options)
+        return _from_array(np.asanyarray(source), labels, None, options)
     raise TypeError(
         f"Photos come as a folder, a .npy or .npz file, a list of paths or an array. Received: {type(source)}"
     )
@@ -220,7 +226,7 @@ def read_photo(
     check_resize(resize)
     size = None if image_size is None else whole_number("image_size", image_size, 1)
     try:
-        return _read_file(Path(path), size, resize)[0]
+        return read_file(Path(path), size=size, resize=resize)[0]
     except PhotoError as error:
         raise PhotoError(f"The photo cannot be read: {error}. Received: {str(path)!r}") from error
 
@@ -259,33 +265,28 @@ def _from_files(
     if options.strict and passed_over:
         raise strict_error(passed_over[0])
     size = options.image_size or _FILE_IMAGE_SIZE
-    images, digests, reasons = read_files(
+    read = read_photos_of(
         files,
-        lambda path: _read_file(path, size, options.resize),
         image_size=size,
+        resize=options.resize,
         strict=options.strict,
         quiet=options.quiet,
+        cache=options.cache,
     )
-    kept = [index for index, reason in enumerate(reasons) if reason is None]
-    unread = (SkippedPhoto(file.name, reason) for file, reason in zip(files, reasons, strict=True) if reason)
+    unread = (
+        SkippedPhoto(file.name, reason) for file, reason in zip(files, read.reasons, strict=True) if reason
+    )
     skipped = (*passed_over, *unread)
-    _check_enough(len(kept), skipped, received, options)
-    if len(kept) < len(files):
-        images = images[kept]
-    kept_digests = tuple(digests[index] for index in kept)
+    _check_enough(len(read.images), skipped, received, options)
     if not class_names:
-        return PhotoSet(images, None, (), skipped, options.resize, kept_digests)
-    codes = np.array([files[index].label for index in kept], np.int32)
+        return PhotoSet(read.images, None, (), skipped, options.resize, read.digests)
+    labels = [file.label for file, reason in zip(files, read.reasons, strict=True) if reason is None]
+    codes = np.array(labels, np.int32)
     empty = np.flatnonzero(np.bincount(codes, minlength=len(class_names)) == 0)
     if len(empty):
         names = ", ".join(printable(class_names[code]) for code in empty)
         raise PhotoError(f"No usable photo is left of: {names}. {_summary(skipped)}Received: {received!r}")
-    return PhotoSet(images, codes, class_names, skipped, options.resize, kept_digests)
-
-
-def _read_file(path: Path, size: int | None, resize: Resize) -> tuple[NDArray[np.uint8], str]:
-    photo, digest = decode_file(path, at_least=size)
-    return photo if size is None else resize_images(photo[np.newaxis], size, resize=resize)[0], digest
+    return PhotoSet(read.images, codes, class_names, skipped, options.resize, read.digests)
 
 
 def _check_enough(n_photos: int, skipped: Sequence[SkippedPhoto], received: str, options: _Options) -> None:

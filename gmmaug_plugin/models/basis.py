@@ -75,22 +75,41 @@ class Basis:
             Float32 (n, size, size) in grey levels, multiples of ``GREY_STEP``.
         """
         height, width = part_shape(self.symmetry, self.image_size)
-        parts, begin = [], 0
-        for copies, rows, scale in zip(
-            PART_COPIES[self.symmetry], self._float_rows, self.scales, strict=True
+        parts = []
+        for copies, rows, amounts in zip(
+            PART_COPIES[self.symmetry], self._float_rows, self._amounts(engine, codes), strict=True
         ):
-            end = begin + copies * len(rows)
-            steps = np.tile(scale.astype(np.float64) / GREY_STEP, copies)
-            amounts = engine.round(codes[:, begin:end] * engine.constant(steps)) * GREY_STEP
-            flat, matrix = engine.cast(amounts, "float32"), rows
+            flat, matrix = amounts, rows
             if not len(rows):
                 matrix = np.zeros((0, copies * height * width), np.float32)
             elif copies > 1:
                 flat = engine.reshape(flat, (-1, len(rows)))
             part = engine.matmul(flat, engine.constant(matrix))
             parts.append(engine.reshape(part, (-1, copies, height, width)))
-            begin = end
         return unfold(engine, parts, self.symmetry)
+
+    def draw(self, engine: Engine, codes: Array) -> Array:
+        """Turn codes into images as bytes.
+
+        Args:
+            engine: The array operations.
+            codes: Float64 codes (n, n_dimensions).
+
+        Returns:
+            Uint8 (n, size, size): :meth:`decode` plus the mean, rounded halves up and clipped to 0..255.
+        """
+        return engine.draw_images(self._amounts(engine, codes), self._float_rows, self.symmetry, self.mean)
+
+    def _amounts(self, engine: Engine, codes: Array) -> list[Array]:
+        """Of every part how much of its rows is in an image, float32 (n, copies x q_p), whole steps."""
+        found, begin = [], 0
+        for copies, rows, scale in zip(PART_COPIES[self.symmetry], self.rows, self.scales, strict=True):
+            end = begin + copies * len(rows)
+            steps = np.tile(scale.astype(np.float64) / GREY_STEP, copies)
+            amounts = engine.round(codes[:, begin:end] * engine.constant(steps)) * GREY_STEP
+            found.append(engine.cast(amounts, "float32"))
+            begin = end
+        return found
 
     def encode(self, engine: Engine, centred: Array) -> Array:
         """Turn images minus the mean into codes, by least squares.

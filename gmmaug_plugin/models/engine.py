@@ -4,12 +4,15 @@ Every model describes synthesis once, in terms of :class:`Engine`; numpy stands 
 frameworks bring their own engine with their adapter.
 """
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from gmmaug_plugin.models.finishing import finish, tiles
 from gmmaug_plugin.models.quadratic import BLOCK, draw_by_weight, quadratic_blocks, quadratic_features
+from gmmaug_plugin.models.symmetry import PART_COPIES, Symmetry, part_shape
 
 DOUBT = 1e-3
 """A component drawn in float32 is drawn again in float64 where a probability moved by this would change it.
@@ -21,6 +24,24 @@ float64's.
 
 Array = Any
 """An array of the engine at hand: ``numpy.ndarray``, ``tf.Tensor``, …"""
+
+
+class _Scratch(threading.local):
+    """Memory that a thread uses again and again."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, np.ndarray] = {}
+
+    def take(self, number: int, shape: tuple[int, int]) -> np.ndarray:
+        """Float32 memory of a shape, with anything in it; the same for the same number."""
+        size = shape[0] * shape[1]
+        held = self._held.get(number)
+        if held is None or len(held) < size:
+            held = self._held[number] = np.empty(size, np.float32)
+        return held[:size].reshape(shape)
+
+
+_scratch = _Scratch()
 
 
 class Engine(Protocol):
@@ -41,6 +62,9 @@ class Engine(Protocol):
     def log(self, a: Array) -> Array: ...
     def exp(self, a: Array) -> Array: ...
     def to_uint8(self, centred: Array, mean: Array) -> Array: ...
+    def draw_images(
+        self, amounts: Sequence[Array], rows: Sequence[np.ndarray], symmetry: Symmetry, mean: np.ndarray
+    ) -> Array: ...
     def segment_sum(self, a: Array, offsets: np.ndarray) -> Array: ...
     def draw_categorical(self, log_weights: Array, uniform: Array) -> Array: ...
     def factor_product(
@@ -61,7 +85,14 @@ class Engine(Protocol):
 
 
 class NumpyEngine:
-    """The operations of :class:`Engine` on numpy arrays."""
+    """The operations of :class:`Engine` on numpy arrays.
+
+    Args:
+        images: Where :meth:`draw_images` writes to, uint8 (n, h, w); None makes a new array.
+    """
+
+    def __init__(self, images: np.ndarray | None = None) -> None:
+        self._images = images
 
     def constant(self, array: np.ndarray) -> np.ndarray:
         """Bring a parameter of the model into the engine."""
@@ -127,6 +158,44 @@ class NumpyEngine:
         """
         centred += mean + np.float32(0.5)
         return np.clip(centred, 0.0, 255.5, out=centred).astype(np.uint8)
+
+    def draw_images(
+        self,
+        amounts: Sequence[np.ndarray],
+        rows: Sequence[np.ndarray],
+        symmetry: Symmetry,
+        mean: np.ndarray,
+    ) -> np.ndarray:
+        """Images as bytes from amounts of folded rows.
+
+        A tile at a time, in memory that is used again and again: products stay in the cache until they are
+        bytes.
+
+        Args:
+            amounts: Of every part of the symmetry, float32 (n, copies x q_p).
+            rows: Of every part, float32 (q_p, h' x w').
+            symmetry: The symmetry.
+            mean: Mean image, float32 (h, w).
+
+        Returns:
+            Uint8 (n, h, w), rounded halves up and clipped to 0..255.
+        """
+        images = self._images
+        if images is None:
+            images = np.empty((len(amounts[0]), *mean.shape), np.uint8)
+        raised = mean + np.float32(0.5)
+        for some, lines in tiles(len(images), mean.shape[0], symmetry):
+            block = images[some]
+            parts = []
+            for number, copies in enumerate(PART_COPIES[symmetry]):
+                height, width = part_shape(symmetry, mean.shape[0])
+                first, last = (0, height) if symmetry == "d4" else (lines.start, lines.stop)
+                given = amounts[number][some].reshape(len(block) * copies, len(rows[number]))
+                product = _scratch.take(number, (len(given), (last - first) * width))
+                np.matmul(given, rows[number][:, first * width : last * width], out=product)
+                parts.append(product.reshape(len(block), copies, last - first, width))
+            finish(parts, symmetry, raised[lines], block, lines.start)
+        return images
 
     def segment_sum(self, a: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """Sums of the columns ``offsets[g]:offsets[g + 1]`` of ``a`` (n, R), as (n, G)."""

@@ -252,7 +252,10 @@ class ImageModel(ABC):
         images = np.empty((n, self.image_size, self.image_size), np.uint8)
         labels = np.empty(n, np.int32)
         for part, uniform, normal in self._noise_chunks(NoiseStream(seed), start, n):
-            images[part], labels[part] = self.synthesize(_NUMPY, rows[part], strengths[part], uniform, normal)
+            engine, noise = NumpyEngine(images[part]), (uniform, normal)
+            drawn, labels[part] = self.synthesize(engine, rows[part], strengths[part], *noise)
+            if drawn.base is not images:
+                images[part] = drawn
         return images, labels if self.class_names else None
 
     def vary(

@@ -130,8 +130,7 @@ class PCAMixture(ImageModel):
             away = self.templates.take(engine, drawn) - means
             fresh = engine.sqrt(strength)[:, None] * self.mixture.deviations(engine, components, normal)
             codes = means + engine.sqrt(1.0 - strength)[:, None] * away + fresh
-        images = engine.to_uint8(self.basis.decode(engine, codes), engine.constant(self.basis.mean))
-        return images, engine.take(engine.constant(self.mixture.classes), components)
+        return self.basis.draw(engine, codes), engine.take(engine.constant(self.mixture.classes), components)
 
     def move(
         self, engine: Engine, grey: Array, strength: Array, rows: Array, uniform: Array, normal: Array

@@ -17,12 +17,13 @@ d4      the eight rotations and mirrors of a        even in both axes, odd in bo
 ======  ==========================================  ========================================
 """
 
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.models.engine import Array, Engine
+if TYPE_CHECKING:
+    from gmmaug_plugin.models.engine import Array, Engine
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
@@ -52,7 +53,7 @@ def part_shape(symmetry: Symmetry, image_size: int) -> tuple[int, int]:
     return (image_size, half) if symmetry == "flip" else (half, half)
 
 
-def fold(engine: Engine, images: Array, symmetry: Symmetry) -> list[Array]:
+def fold(engine: "Engine", images: "Array", symmetry: Symmetry) -> "list[Array]":
     """Take images apart into the parts of a symmetry.
 
     Args:
@@ -75,7 +76,7 @@ def fold(engine: Engine, images: Array, symmetry: Symmetry) -> list[Array]:
     return [engine.stack([even_even], 1), engine.stack([odd_odd], 1), engine.stack(mixed, 1)]
 
 
-def unfold(engine: Engine, parts: list[Array], symmetry: Symmetry) -> Array:
+def unfold(engine: "Engine", parts: "list[Array]", symmetry: Symmetry) -> "Array":
     """Put images (n, h, w) together from their parts; the inverse of :func:`fold`."""
     if symmetry == "none":
         return parts[0][:, 0]
@@ -120,12 +121,12 @@ def turned(images: NDArray[Pixel], symmetry: int) -> NDArray[Pixel]:
     return np.rot90(images[..., ::-1] if mirrored else images, quarters, axes=(-2, -1))
 
 
-def _fold_axis(engine: Engine, images: Array, axis: int) -> tuple[Array, Array]:
+def _fold_axis(engine: "Engine", images: "Array", axis: int) -> "tuple[Array, Array]":
     half = int(images.shape[axis]) // 2
     near = images[..., :half] if axis == -1 else images[..., :half, :]
     far = engine.reverse(images[..., half:] if axis == -1 else images[..., half:, :], axis)
     return (near + far) * 0.5, (near - far) * 0.5
 
 
-def _unfold_axis(engine: Engine, even: Array, odd: Array, axis: int) -> Array:
+def _unfold_axis(engine: "Engine", even: "Array", odd: "Array", axis: int) -> "Array":
     return engine.concat([even + odd, engine.reverse(even - odd, axis)], axis)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmmaug_plugin.models.engine import DOUBT
+from gmmaug_plugin.models.symmetry import PART_COPIES, Symmetry, part_shape, unfold
 from gmmaug_plugin.tensorflow.quadratic import draw_by_weight, log_weights
 
 Tensor = Any
@@ -100,6 +101,20 @@ class TensorFlowEngine:
     def to_uint8(self, centred: Tensor, mean: Tensor) -> Tensor:
         """Grey levels plus a mean image as bytes: rounded, halves up, and clipped to 0..255."""
         return tf.cast(tf.clip_by_value(centred + (mean + 0.5), 0.0, 255.5), tf.uint8)
+
+    def draw_images(
+        self, amounts: Sequence[Tensor], rows: Sequence[np.ndarray], symmetry: Symmetry, mean: np.ndarray
+    ) -> Tensor:
+        """Images as bytes from amounts of folded rows; see numpy's."""
+        height, width = part_shape(symmetry, mean.shape[0])
+        parts = []
+        for copies, given, matrix in zip(PART_COPIES[symmetry], amounts, rows, strict=True):
+            if not len(matrix):
+                values = tf.zeros([tf.shape(given)[0] * copies, height * width])
+            else:
+                values = self.matmul(tf.reshape(given, [-1, len(matrix)]), self.constant(matrix))
+            parts.append(tf.reshape(values, [-1, copies, height, width]))
+        return self.to_uint8(unfold(self, parts, symmetry), self.constant(mean))
 
     def segment_sum(self, a: Tensor, offsets: np.ndarray) -> Tensor:
         """Sums of the columns ``offsets[g]:offsets[g + 1]`` of ``a`` (n, R), as (n, G)."""

@@ -7,11 +7,11 @@ from scipy.optimize import minimize_scalar
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from gmmaug_plugin.fitting.expectation_maximisation import (
+from gmmaug_plugin.fitting.expectation_maximisation import fit_mixture
+from gmmaug_plugin.fitting.maximisation import (
     COVARIANCE_TYPES,
     CovarianceType,
     _spherical_variances,
-    fit_mixture,
     n_parameters,
 )
 from tests.factories import component_covariance

@@ -271,3 +271,15 @@ def test_cross_validation_needs_photos_in_every_fold(flowers) -> None:
     assert curve["n_components"] == [1, 16]
     with pytest.raises(ValueError, match=r"to fit on \(16\)"):
         fit(images[:20], n_components=[17, 18], **options)
+
+
+def test_the_seed_recipe_scans_to_scikit_learns_criterion_values() -> None:
+    """Fewer photos than pixels, as in the notebook: everything goes through Gram matrices."""
+    images = make_flowers(60, image_size=32, n_classes=1, random_state=3)[0]
+    candidates = [1, 11, 31, 51]
+    curve = fit(images, recipe="seed", n_components=candidates, quiet=True).info["criterion_curves"]
+    codes = PCA(0.99, whiten=True).fit_transform(images.reshape(len(images), -1).astype(np.float64))
+    oracles = [GaussianMixture(k, covariance_type="full", random_state=0).fit(codes) for k in candidates]
+    expected = [[one.aic(codes) / 60 for one in oracles], [one.bic(codes) / 60 for one in oracles]]
+    found = [one["values"] for one in curve[""]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-4)

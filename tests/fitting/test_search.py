@@ -9,15 +9,18 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.fitting.code_blocks import CodeBlocks, class_codes, photo_means
 from gmmaug_plugin.fitting.contest import CandidateFits
-from gmmaug_plugin.fitting.expectation_maximisation import Covariances, climb, fit_mixture
+from gmmaug_plugin.fitting.expectation_maximisation import climb, fit_mixture
+from gmmaug_plugin.fitting.maximisation import Covariances
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.pca_fitter import describe_curves, describe_refused, fit_pca_mixture
+from gmmaug_plugin.fitting.photo_blocks import PhotoBlocks
 from gmmaug_plugin.fitting.search import first_candidates, search
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
 from gmmaug_plugin.fitting.selection import CopiesError, Refused, folds
 from gmmaug_plugin.fitting.starts import k_means_labels, split_start
-from gmmaug_plugin.fitting.subspace import class_codes, fit_subspace, photo_means
+from gmmaug_plugin.fitting.subspace import fit_subspace
 from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -124,7 +127,7 @@ def test_candidates_are_never_less_likely_than_by_k_means_alone(n_init: int) -> 
     options = FitOptions(n_components=(1, 2, 3, 5, 8), variance=12, n_init=n_init)
     curve = fit_pca_mixture(images, labels, options, quiet=True).curves[0][0]
     with workers():
-        subspace = fit_subspace(images, options, lambda: None)
+        subspace = fit_subspace(PhotoBlocks.of(images), options, lambda: None)
         codes = class_codes(subspace.basis, images, "flip")
         alone = [
             fit_mixture(codes, k, floor=subspace.floor, n_init=n_init).log_likelihood
@@ -143,8 +146,13 @@ def test_the_likeliest_end_is_kept_wherever_it_started() -> None:
     images, _ = flowers(60, 1)
     options = FitOptions(variance=6)
     with workers():
-        subspace = fit_subspace(images, options, lambda: None)
-        fits = CandidateFits(class_codes(subspace.basis, images, "flip"), subspace, options, lambda: None)
+        subspace = fit_subspace(PhotoBlocks.of(images), options, lambda: None)
+        fits = CandidateFits(
+            CodeBlocks.whole(class_codes(subspace.basis, images, "flip"), len(images)),
+            subspace,
+            options,
+            lambda: None,
+        )
         one, two, three = (fits.fresh(k, 0) for k in (1, 2, 3))
         lucky = replace(two, log_densities=two.log_densities + 100.0)
         unlucky = replace(three, log_densities=three.log_densities - 100.0)
@@ -159,7 +167,7 @@ def test_one_number_is_fitted_from_k_means_alone() -> None:
     options = FitOptions(n_components=3, variance=6)
     fitted = fit_pca_mixture(images, labels, options, quiet=True)
     with workers():
-        subspace = fit_subspace(images, options, lambda: None)
+        subspace = fit_subspace(PhotoBlocks.of(images), options, lambda: None)
         alone = fit_mixture(class_codes(subspace.basis, images, "flip"), 3, floor=subspace.floor)
     np.testing.assert_array_equal(fitted.model.mixture.means, alone.mixture.means.astype(np.float32))
     assert [curve.n_components for curve in fitted.curves[0]] == [(3,), (3,)]

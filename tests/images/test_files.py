@@ -455,6 +455,6 @@ def test_an_interrupt_leaves_the_remaining_files_unread() -> None:
         return np.zeros((2, 2), np.uint8), ""
 
     with pytest.raises(KeyboardInterrupt):
-        read_files(files, read, image_size=2, strict=False, quiet=True)
+        read_files(files, read, np.empty((1000, 2, 2), np.uint8), strict=False, quiet=True)
 
     assert len(started) < len(files) // 2

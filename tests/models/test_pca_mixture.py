@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from gmmaug_plugin.models.engine import NumpyEngine
-from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
+from gmmaug_plugin.models.symmetry import PART_COPIES, SYMMETRIES, Symmetry, part_shape, unfold
 from tests.factories import component_covariance, random_model
 
 ENGINE = NumpyEngine()
@@ -118,8 +118,13 @@ def test_sampled_codes_have_the_components_law(symmetry: Symmetry) -> None:
 
 
 class _Unclipped(type(ENGINE)):
-    def to_uint8(self, centred: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        return centred + mean
+    def draw_images(self, amounts, rows, symmetry: Symmetry, mean: np.ndarray) -> np.ndarray:
+        height, width = part_shape(symmetry, len(mean))
+        products = [
+            (given.reshape(-1, len(matrix)) @ matrix).reshape(-1, copies, height, width)
+            for given, matrix, copies in zip(amounts, rows, PART_COPIES[symmetry], strict=True)
+        ]
+        return unfold(self, products, symmetry) + mean
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.evaluation.likelihood import Calibration, measure_calibration
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measures import Measure, some_unseen
 from gmmaug_plugin.evaluation.report import wording
 from gmmaug_plugin.evaluation.report.calibration import Responsibilities, class_table, responsibilities
 from gmmaug_plugin.evaluation.report.contents import (
@@ -21,7 +21,7 @@ from gmmaug_plugin.evaluation.report.contents import (
 )
 from gmmaug_plugin.evaluation.report.making import describe_making
 from gmmaug_plugin.evaluation.spaces import SPACES, Space
-from gmmaug_plugin.evaluation.subject import describe_subject, subject_of
+from gmmaug_plugin.evaluation.subject import as_compared, describe_subject, subject_of
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.image_model import ImageModel
@@ -45,6 +45,7 @@ _ROW = 8
 _MOST_MEANS = 48
 _PAIRS = 12
 _NEAR_PERCENTILE = 10.0
+_MOST_NEAR = 600
 _USUAL_NEAR = 1.1
 _EIGEN_IMAGES = 16
 _MIDDLE = 128
@@ -113,7 +114,7 @@ def gather(
     making = describe_making(model)
     measures = tuple(measures) or making.measures
     left_out = tuple(map(str, skipped))
-    subject = subject_of(model, training)
+    subject = as_compared(subject_of(model, training), detector)
     samples, sample_labels = _samples(subject, model.class_names, n_samples, random_state)
     variations, variation_labels = _variations(model, training, n_varied, random_state)
     pairs, nearness = _compare(subject, held_back, detector, n_compared, random_state)
@@ -236,7 +237,7 @@ def _compare(
     pairs, nearness = [], []
     for space in SPACES:
         nearest = detector.nearest(images, labels, space=space)
-        near = _near(detector, held_back, space)
+        near = _near(detector, held_back, space, random_state)
         words = [closeness(float(ratio), near) for ratio in nearest.ratios]
         real_share = float(detector.real_rates[space])
         nearness.append(Nearness(space, n, words.count("copy"), words.count("near"), near, real_share))
@@ -247,11 +248,13 @@ def _compare(
     return tuple(pairs), tuple(nearness)
 
 
-def _near(detector: "CopyDetector", held_back: PhotoSet | None, space: Space) -> float:
+def _near(detector: "CopyDetector", held_back: PhotoSet | None, space: Space, random_state: int) -> float:
     """The ratio that one in ten held-back photos comes below; spaces differ too much for one constant."""
     if held_back is None or not len(held_back.images):
         return _USUAL_NEAR
-    ratios = detector.nearest(held_back.images, held_back.labels, space=space).ratios
+    some = some_unseen(len(held_back.images), random_state, most=_MOST_NEAR)
+    labels = None if held_back.labels is None else held_back.labels[some]
+    ratios = detector.nearest(held_back.images[some], labels, space=space).ratios
     return max(1.0, float(np.percentile(ratios, _NEAR_PERCENTILE)))
 
 

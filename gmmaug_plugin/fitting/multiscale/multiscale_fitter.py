@@ -17,11 +17,12 @@ from gmmaug_plugin.fitting.multiscale.details import (
     polish,
     standard_error,
 )
-from gmmaug_plugin.fitting.multiscale.positions import Positions, coarser_photos, take_positions
+from gmmaug_plugin.fitting.multiscale.positions import CoarserPhotos, Positions, take_positions
 from gmmaug_plugin.fitting.multiscale.sharing import join_details
 from gmmaug_plugin.fitting.options import Criterion, FitOptions
+from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.selection import INFORMATION_CRITERIA, CriterionCurve
-from gmmaug_plugin.fitting.workers import Run, workers
+from gmmaug_plugin.fitting.workers import Client, Workers, workers
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.multiscale.conditional import MAX_COMPONENTS, ConditionalMixture
 from gmmaug_plugin.models.multiscale.layout import Step, steps_of
@@ -30,6 +31,9 @@ from gmmaug_plugin.progress import Steps, progress_bar
 
 HELD_OUT = 5
 """Of ``criterion="heldout"`` one photo in so many is held out."""
+
+PHOTOS_PER_BASE = 4000
+"""Photos of a class that its base is fitted on: 64 numbers need no more."""
 
 LevelCurves = dict[str, tuple[CriterionCurve, ...]]
 
@@ -42,10 +46,13 @@ def fit_multiscale_mixture(
     quiet: bool,
     n_components: Sequence[int] | None = None,
     class_names: Sequence[str] = (),
+    client: Client = None,
 ) -> tuple[MultiscaleMixture, LevelCurves]:
     """Fit a mixture over bases and, for every level and phase of the pyramid, one over details.
 
-    The work is shared out over threads; the result is the same for any number of them.
+    The work is shared out over threads, or over the machines of a cluster; the result is the same for any
+    number of them. However many photos there are, a mixture is fitted on a fixed number of random positions,
+    and a base on at most :data:`PHOTOS_PER_BASE` photos of a class.
 
     Args:
         images: Photos (n, size, size), of a size that there are pyramids of.
@@ -55,22 +62,25 @@ def fit_multiscale_mixture(
         n_components: The number for each level, the coarsest first, instead of what the options say; where
             classes share no details those of the first class, then of the second, and so on.
         class_names: Names of classes, for the curves of those that have details of their own.
+        client: Of a Dask cluster that does the work; None does it here.
 
     Returns:
         The model, without class names and info, and curves of the criteria by level, in the order of
         ``n_components``.
     """
-    coarser = coarser_photos(images)
+    photos = CoarserPhotos(images)
     steps = steps_of(images.shape[1])
-    groups = [labels == label for label in np.unique(labels)] if options.sharing == "none" else [None]
-    with progress_bar("Fitting", 1 + 2 * len(steps) * len(groups), quiet=quiet) as advance, workers() as run:
-        base = _fit_bases(coarser[0], labels, options, run)
+    apart = options.sharing == "none"
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)] if apart else [None]
+    total = 1 + 2 * len(steps) * len(groups)
+    with progress_bar("Fitting", total, quiet=quiet) as advance, workers(client) as crew:
+        base = _fit_bases(photos, labels, options, crew)
         advance()
         fitted = []
         curves: LevelCurves = {}
         for number, members in enumerate(groups):
-            photos = coarser if members is None else tuple(one[members] for one in coarser)
-            fit = _Details(photos, steps, options, len(groups), run, advance, number)
+            everyone = np.arange(len(images)) if members is None else members
+            fit = _Details(photos, everyone, steps, options, len(groups), crew, advance, number)
             n_levels = steps[-1].level + 1
             begin = number * n_levels
             levels, found = fit.fit(n_components and n_components[begin : begin + n_levels])
@@ -92,11 +102,15 @@ def level_name(size: int) -> str:
     return f"details at {2 * size} x {2 * size}"
 
 
-def _fit_bases(
-    coarsest: NDArray[np.float32], labels: NDArray[np.int32], options: FitOptions, run: Run
-) -> Mixture:
+def _fit_bases(photos: CoarserPhotos, labels: NDArray[np.int32], options: FitOptions, run: Run) -> Mixture:
     counts = np.bincount(labels)
-    codes = [base_codes(coarsest[labels == label]) for label in range(len(counts))]
+    codes = []
+    for label in range(len(counts)):
+        members = np.flatnonzero(labels == label)
+        if len(members) > PHOTOS_PER_BASE:
+            chosen = np.random.default_rng((options.random_state, label)).permutation(len(members))
+            members = np.sort(members[chosen[:PHOTOS_PER_BASE]])
+        codes.append(base_codes(photos.at(0, members)))
     every = np.concatenate(codes, axis=1)
     of_every = np.repeat(np.arange(len(counts), dtype=np.int32), [one.shape[1] for one in codes])
     seed = options.random_state
@@ -114,16 +128,17 @@ class _Details:
 
     def __init__(
         self,
-        coarser: Sequence[NDArray[np.float32]],
+        photos: CoarserPhotos,
+        members: NDArray[np.intp],
         steps: Sequence[Step],
         options: FitOptions,
         n_groups: int,
-        run: Run,
+        workers: Workers,
         advance: Steps,
         number: int,
     ) -> None:
-        self._coarser, self._steps, self._options = coarser, steps, options
-        self._run, self._advance, self._number = run, advance, number
+        self._photos, self._members, self._steps, self._options = photos, members, steps, options
+        self._workers, self._advance, self._number = workers, advance, number
         self._most = MAX_COMPONENTS // n_groups
 
     def fit(
@@ -135,7 +150,7 @@ class _Details:
             self._candidates() if n_components is None else (n_components[level],)
             for level in range(n_levels)
         ]
-        climbed = self._run([partial(self._climb, step, candidates[step.level]) for step in self._steps])
+        climbed = self._climb(candidates)
         curves: LevelCurves = {}
         chosen = []
         for level in range(n_levels):
@@ -143,7 +158,19 @@ class _Details:
             found = _level_curves(members, self._options.criterion)
             curves[level_name(members[0].step.size)] = found
             chosen.append(found[0].best)
-        mixtures = self._run([partial(self._polish, one, chosen[one.step.level]) for one in climbed])
+        mixtures = self._workers.send(
+            [
+                partial(
+                    polish,
+                    one.positions,
+                    one.rungs[chosen[one.step.level]].mixture,
+                    self._options.max_iter,
+                    self._options.tol,
+                )
+                for one in climbed
+            ],
+            self._advance,
+        )
         n_phases = len(self._steps) // n_levels
         return tuple(tuple(mixtures[k : k + n_phases]) for k in range(0, len(mixtures), n_phases)), curves
 
@@ -153,28 +180,41 @@ class _Details:
             return tuple(k for k in LADDER if k <= self._most) or (self._most,)
         return (wanted,) if isinstance(wanted, int) else tuple(wanted)  # type: ignore[arg-type]
 
-    def _climb(self, step: Step, candidates: Sequence[int]) -> "_Climbed":
-        everything = self._positions(self._coarser, step)
-        positions = judged = everything
-        if self._options.criterion == "heldout" and len(candidates) > 1:
-            held_out = np.arange(len(self._coarser[0])) % HELD_OUT == HELD_OUT - 1
-            positions, judged = (
-                self._positions(tuple(one[part] for one in self._coarser), step)
-                for part in (~held_out, held_out)
-            )
-        rungs = climb_ladder(positions, judged, candidates, random_state=self._options.random_state)
-        self._advance()
-        return _Climbed(step, everything, rungs)
-
-    def _positions(self, coarser: Sequence[NDArray[np.float32]], step: Step) -> Positions:
-        return take_positions(coarser, step, seed=(self._options.random_state, self._number, step.begin))
-
-    def _polish(self, climbed: "_Climbed", chosen: int) -> ConditionalMixture:
-        mixture = polish(
-            climbed.positions, climbed.rungs[chosen].mixture, self._options.max_iter, self._options.tol
+    def _climb(self, candidates: Sequence[Sequence[int]]) -> list["_Climbed"]:
+        """Fit the candidates of every step, given by level."""
+        taken = self._workers(
+            [partial(self._take, step, len(candidates[step.level]) > 1) for step in self._steps]
         )
-        self._advance()
-        return mixture
+        rungs = self._workers.send(
+            [
+                partial(
+                    climb_ladder,
+                    positions,
+                    judged,
+                    candidates[step.level],
+                    random_state=self._options.random_state,
+                )
+                for step, (_, positions, judged) in zip(self._steps, taken, strict=True)
+            ],
+            self._advance,
+        )
+        return [
+            _Climbed(step, everything, found)
+            for step, (everything, _, _), found in zip(self._steps, taken, rungs, strict=True)
+        ]
+
+    def _take(self, step: Step, compared: bool) -> tuple[Positions, Positions, Positions]:
+        """Positions of a step: all, those to fit candidates on, and those to judge them by."""
+        everything = self._positions(self._members, step)
+        if self._options.criterion != "heldout" or not compared:
+            return everything, everything, everything
+        held_out = np.arange(len(self._members)) % HELD_OUT == HELD_OUT - 1
+        kept, judged = (self._positions(self._members[part], step) for part in (~held_out, held_out))
+        return everything, kept, judged
+
+    def _positions(self, members: NDArray[np.intp], step: Step) -> Positions:
+        seed = (self._options.random_state, self._number, step.begin)
+        return take_positions(self._photos, step, seed=seed, members=members)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.fitting.multiscale.positions import coarser_photos
+from gmmaug_plugin.fitting.multiscale.positions import CoarserPhotos
 from gmmaug_plugin.fitting.templates import choose_photos
 from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.engine import NumpyEngine
@@ -16,7 +16,6 @@ from gmmaug_plugin.models.multiscale.pyramid import split
 from gmmaug_plugin.models.multiscale.templates import PhotoTemplates, round_innovations
 
 _NUMPY = NumpyEngine()
-_CHUNK = 256
 
 
 def choose_photo_templates(
@@ -70,10 +69,8 @@ def encode_photos(
 
 def _bases(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Bases of photos, (n, 64)."""
-    parts = [
-        split(coarser_photos(images[begin : begin + _CHUNK])[0])[0] for begin in range(0, len(images), _CHUNK)
-    ]
-    return np.concatenate(parts).reshape(len(images), -1).astype(np.float64)
+    coarsest = CoarserPhotos(images).at(0, np.arange(len(images)))
+    return np.asarray(split(coarsest)[0].reshape(len(images), -1), np.float64)
 
 
 def _as_templates(model: MultiscaleMixture, codes: Codes) -> tuple[NDArray[Any], ...]:
