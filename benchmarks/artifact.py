@@ -40,12 +40,11 @@ def psnr_of_quantisation(photos: np.ndarray, *, symmetry: str = "flip", variance
 def measure(setting: Setting) -> list[Row]:
     photos = setting.photos()
     with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
-        return compare_files(photos, Path(folder), quick=setting.quick)
+        return compare_files(photos, Path(folder), setting.few_components)
 
 
-def compare_files(photos: np.ndarray, folder: Path, *, quick: bool) -> list[Row]:
+def compare_files(photos: np.ndarray, folder: Path, few: dict[str, int]) -> list[Row]:
     """Sizes and times to load of the files of both kinds of model, and of the peer's."""
-    few = {"n_components": min(4, len(photos) // 2)} if quick else {}
     paths = {"peer": folder / "model.joblib"}
     joblib.dump(fit_in_scikit_learn(photos, min(N_COMPONENTS, len(photos))), paths["peer"], compress=3)
     for kind, options in {"PCA mixture": WHOLE_IMAGES, "multi-scale mixture": AS_IT_IS}.items():

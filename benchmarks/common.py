@@ -49,6 +49,11 @@ class Setting:
     quick: bool = False
     whole_scan: bool = False
 
+    @property
+    def few_components(self) -> dict[str, int]:
+        """An option of fits that need no search: quickly they have 4 components, otherwise a search."""
+        return {"n_components": 4} if self.quick else {}
+
     def photos(self) -> np.ndarray:
         """The photos, uint8 (n, s, s), classes ignored: 128 x 128, or quickly 120 of 64 x 64."""
         if self.loaded is not None:

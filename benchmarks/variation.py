@@ -5,6 +5,8 @@ python -m benchmarks.variation [PHOTOS] [--quick]
 
 from collections.abc import Callable
 
+import numpy as np
+
 from benchmarks.common import AS_IT_IS, WHOLE_IMAGES, Setting, best_seconds, run_alone
 from benchmarks.products import Task, float32_product, in_turn, multiscale_products, tensorflow_product
 from benchmarks.rows import Beside, Row
@@ -22,10 +24,12 @@ def encoding_and_decoding(model: PCAMixture, n: int, product: Callable[[int, int
 
 def measure(setting: Setting) -> list[Row]:
     photos = setting.photos()
-    pca, multiscale = fit(photos, **WHOLE_IMAGES), fit(photos, **AS_IT_IS)
+    pca, multiscale = (
+        fit(photos, **options, **setting.few_components) for options in (WHOLE_IMAGES, AS_IT_IS)
+    )
     rows = []
     for n in (16, 64) if setting.quick else (16, 64, 256):
-        batch = photos[:n]
+        batch = np.resize(photos, (n, *photos.shape[1:]))
         tasks: dict[str, Task] = {
             "pca": lambda batch=batch: pca.vary(batch, strength=STRENGTH, seed=0),
             "multiscale": lambda batch=batch: multiscale.vary(batch, strength=STRENGTH, seed=0),
@@ -35,12 +39,12 @@ def measure(setting: Setting) -> list[Row]:
             ),
             "quadratic": multiscale_products(multiscale, n),
         }
-        speeds = {name: len(batch) / seconds for name, seconds in best_seconds(tasks, budget=8.0).items()}
+        speeds = {name: n / seconds for name, seconds in best_seconds(tasks, budget=8.0).items()}
         limits = (
             Beside("float32 products to encode and decode, dense", speeds["float32"]),
             Beside("bfloat16 products to encode and decode, dense", speeds["bfloat16"]),
         )
-        what = f"vary {len(batch)}"
+        what = f"vary {n}"
         q = pca.basis.n_dimensions
         rows.append(Row(f"PCA mixture, {what}, {q} dimensions", speeds["pca"], "images/s", limits))
         limits = (
