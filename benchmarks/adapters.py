@@ -6,6 +6,8 @@ python -m benchmarks.adapters [PHOTOS] [--quick]
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.common import AS_IT_IS, Setting, run_alone
+from benchmarks.common import WHOLE_IMAGES, Setting, run_alone
+from benchmarks.models import multiscale_alone
 from benchmarks.rows import Beside, Row
 from gmmaug_plugin import fit
 from gmmaug_plugin.albumentations import GMMVary
@@ -23,7 +26,8 @@ from gmmaug_plugin.models import ImageModel
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
 
 BATCH = 32
-N_CLASSES = 2
+CLASS_NAMES = ("one", "other")
+N_CLASSES = len(CLASS_NAMES)
 BATCHES, QUICK_BATCHES = 40, 12
 """Batches of real photos an epoch, some photos several times: what is read ahead at its end weighs little."""
 
@@ -144,10 +148,13 @@ def measure(setting: Setting) -> list[Row]:
     # What labels say makes no difference to speed, and not every folder of photos has two classes.
     labels = (np.arange(len(photos)) % N_CLASSES).astype(np.int32)
     rows, plain = [], {}
+    fits = {"pca": partial(fit, **WHOLE_IMAGES), "multiscale": multiscale_alone}
     x, y = np.resize(photos[..., None], (n, *photos.shape[1:], 1)), np.resize(labels, n)
     with tempfile.TemporaryDirectory(prefix="adapters-") as folder:
         for kind in ("pca", "multiscale"):
-            model = fit(photos, labels, model=kind, **AS_IT_IS, **setting.few_components)
+            model = replace(
+                fits[kind](photos, labels=labels, **setting.few_components), class_names=CLASS_NAMES
+            )
             file = Path(folder) / f"{kind}.safetensors"
             model.save(file)
             for name, (without, given) in list(pipelines(x, y).items())[:: 2 if setting.quick else 1]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from benchmarks.common import AS_IT_IS, WHOLE_IMAGES, Setting, best_seconds, run_alone
+from benchmarks.common import WHOLE_IMAGES, Setting, best_seconds, run_alone
 from benchmarks.fitting import fit_in_scikit_learn
-from benchmarks.models import N_COMPONENTS
+from benchmarks.models import N_COMPONENTS, multiscale_alone
 from benchmarks.rows import Beside, Row
 from gmmaug_plugin import fit, load_model
 from gmmaug_plugin.fitting.pca import fit_pca
@@ -47,9 +47,13 @@ def compare_files(photos: np.ndarray, folder: Path, few: dict[str, int]) -> list
     """Sizes and times to load of the files of both kinds of model, and of the peer's."""
     paths = {"peer": folder / "model.joblib"}
     joblib.dump(fit_in_scikit_learn(photos, min(N_COMPONENTS, len(photos))), paths["peer"], compress=3)
-    for kind, options in {"PCA mixture": WHOLE_IMAGES, "multi-scale mixture": AS_IT_IS}.items():
+    models = {
+        "PCA mixture": fit(photos, **WHOLE_IMAGES, **few),
+        "multi-scale mixture": multiscale_alone(photos, **few),
+    }
+    for kind, model in models.items():
         paths[kind] = folder / f"{kind}.safetensors"
-        fit(photos, **options, **few).save(paths[kind])
+        model.save(paths[kind])
 
     def load_peer() -> None:
         pca, mixture = joblib.load(paths["peer"])

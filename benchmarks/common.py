@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Beside, Row, print_rows
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.images import load_photos
 
@@ -146,6 +146,29 @@ def best_seconds(
         if time.perf_counter() > ends:
             break
     return best
+
+
+def rate_row(
+    what: str,
+    tasks: Mapping[str, Callable[[], object]],
+    n: int | Mapping[str, int],
+    note: str = "",
+    *,
+    budget: float = 3.0,
+) -> Row:
+    """Images a second: the first task is this package's, the others stand beside it.
+
+    Args:
+        what: What is measured.
+        tasks: By name.
+        n: Images that a task makes, one number or one for each name.
+        note: See :class:`Row`.
+        budget: See :func:`best_seconds`.
+    """
+    found = best_seconds(tasks, budget=budget)
+    speeds = {name: (n if isinstance(n, int) else n[name]) / seconds for name, seconds in found.items()}
+    ours, *others = speeds
+    return Row(what, speeds[ours], "images/s", tuple(Beside(name, speeds[name]) for name in others), note)
 
 
 def show(title: str, headings: list[str], rows: list[list[str]]) -> None:

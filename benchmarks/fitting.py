@@ -12,6 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.common import AS_IT_IS, WHOLE_IMAGES, Setting, run_alone, timed
 from benchmarks.copies import SEED_SHARE
+from benchmarks.models import multiscale_alone
 from benchmarks.rows import Beside, Row
 from gmmaug_plugin import fit
 
@@ -45,6 +46,12 @@ def measure(setting: Setting) -> list[Row]:
         if options["holdout"]:
             note += "; fitted, measured, fitted again on all"
         rows.append(Row(f"{what}, {len(photos)} photos", seconds, "s", tuple(beside), note))
+    n_components = setting.few_components.get("n_components", "auto")
+    alone, seconds = timed(lambda: multiscale_alone(photos, n_components))
+    note = (
+        f"{alone.n_components} components; neither copies nor strength of variation measured, as fit() does"
+    )
+    rows.append(Row(f"multi-scale mixture alone, {len(photos)} photos", seconds, "s", tuple(beside), note))
     return rows
 
 

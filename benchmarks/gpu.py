@@ -9,15 +9,16 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.common import AS_IT_IS, WHOLE_IMAGES, Setting, add_setting, best_seconds, timed
+from benchmarks.common import WHOLE_IMAGES, Setting, add_setting, best_seconds, rate_row, timed
 from benchmarks.machine import facts, machine
-from benchmarks.models import random_model
+from benchmarks.models import multiscale_alone, random_model
 from benchmarks.products import Task, operands
 from benchmarks.rows import Beside, Row, print_rows
 from gmmaug_plugin import fit
@@ -27,7 +28,6 @@ from gmmaug_plugin.tensorflow.engine import Tensor, TensorFlowEngine
 
 CPU = "CPU:0"
 STRENGTH = 0.5
-BUDGET_S = 3.0
 
 
 class PlacedEngine(TensorFlowEngine):
@@ -109,13 +109,6 @@ def variation_on(device: str, model: ImageModel, photos: np.ndarray) -> Task:
     return finished(move)
 
 
-def compare(tasks: dict[str, Task], n: int, what: str, note: str = "") -> Row:
-    """The first task beside the others, in images a second."""
-    found = best_seconds(tasks, budget=BUDGET_S)
-    ours, *others = found
-    return Row(what, n / found[ours], "images/s", tuple(Beside(one, n / found[one]) for one in others), note)
-
-
 def sampling(setting: Setting, device: str, image_size: int) -> list[Row]:
     """Synthesis by PCA mixtures beside products of the same shape on the device, and itself on the CPU."""
     rows = []
@@ -129,7 +122,7 @@ def sampling(setting: Setting, device: str, image_size: int) -> list[Row]:
                 f"bfloat16 product, {device}": product_on(device, shape, "bfloat16"),
                 "the same on the CPU": synthesis_on(CPU, model, n),
             }
-            rows.append(compare(tasks, n, f"PCA mixture, synthesize {n}, {q} dimensions"))
+            rows.append(rate_row(f"PCA mixture, synthesize {n}, {q} dimensions", tasks, n))
     return rows
 
 
@@ -146,13 +139,13 @@ def moving(setting: Setting, device: str, models: dict[str, ImageModel], photos:
                     batch, strength=STRENGTH, seed=0
                 ),
             }
-            rows.append(compare(tasks, n, f"{kind} mixture, vary {n}"))
+            rows.append(rate_row(f"{kind} mixture, vary {n}", tasks, n))
             tasks = {
                 "ours": synthesis_on(device, model, n),
                 "the same on the CPU": synthesis_on(CPU, model, n),
                 "model.sample, numpy": lambda model=model, n=n: model.sample(n, seed=0),
             }
-            rows.append(compare(tasks, n, f"{kind} mixture, synthesize {n}"))
+            rows.append(rate_row(f"{kind} mixture, synthesize {n}", tasks, n))
     return rows
 
 
@@ -183,10 +176,10 @@ def fitting(photos: np.ndarray, device: str, seconds: dict[str, float]) -> list[
 
 def measure(setting: Setting, device: str) -> list[Row]:
     photos = setting.photos()
+    fits = {"PCA": partial(fit, **WHOLE_IMAGES), "multi-scale": multiscale_alone}
     models, seconds = {}, {}
-    for kind, options in {"PCA": WHOLE_IMAGES, "multi-scale": AS_IT_IS}.items():
-        task = lambda options=options: fit(photos, **options, **setting.few_components)  # noqa: E731
-        models[kind], seconds[kind] = timed(task)
+    for kind, one in fits.items():
+        models[kind], seconds[kind] = timed(partial(one, photos, **setting.few_components))
     return [
         *sampling(setting, device, photos.shape[1]),
         *moving(setting, device, models, photos),

@@ -8,6 +8,7 @@ own. 100,000 photos of 128 x 128 take 1.6 GB there, twice that while the prefix 
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -117,7 +118,8 @@ def draw_into(path: Path, n: int, image_size: int) -> None:
     begins = range(0, n, BLOCK)
     sizes = [min(BLOCK, n - begin) for begin in begins]
     draw = partial(draw_block, image_size=image_size)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    # Processes of their own from the start: a fork would inherit locks that other threads hold.
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         for begin, drawn in zip(begins, pool.map(draw, range(len(sizes)), sizes), strict=True):
             images[begin : begin + len(drawn)] = drawn
 

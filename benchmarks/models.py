@@ -6,13 +6,18 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.common import WHOLE_IMAGES
 from gmmaug_plugin import fit
+from gmmaug_plugin.fitting.multiscale import fit_multiscale_mixture
+from gmmaug_plugin.fitting.options import options_for
 from gmmaug_plugin.models import PCAMixture
 from gmmaug_plugin.models.basis import Basis, round_to_step
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.mixture import Mixture
+from gmmaug_plugin.models.multiscale import MultiscaleMixture
 from gmmaug_plugin.models.symmetry import PART_COPIES, PART_NAMES, Symmetry, part_shape
 
 N_COMPONENTS = 10
+MULTISCALE_COMPONENTS = 64
+"""Of every level: the most that a search for them tries."""
 
 
 def model_of(photos: np.ndarray, n_dimensions: int, symmetry: Symmetry) -> tuple[PCAMixture, str]:
@@ -25,6 +30,15 @@ def model_of(photos: np.ndarray, n_dimensions: int, symmetry: Symmetry) -> tuple
         options = {"variance": n_dimensions, "symmetry": symmetry, "n_components": N_COMPONENTS}
         return fit(photos, **options, **WHOLE_IMAGES), "fitted"
     return random_model(n_dimensions, symmetry, photos.shape[1]), "random rows"
+
+
+def multiscale_alone(
+    photos: np.ndarray, n_components: int | str = MULTISCALE_COMPONENTS, *, labels: np.ndarray | None = None
+) -> MultiscaleMixture:
+    """A multi-scale mixture as ``fit`` finds it, without what ``fit`` measures of it afterwards."""
+    given = np.zeros(len(photos), np.int32) if labels is None else labels
+    options = options_for("multiscale", None, n_components=n_components)
+    return fit_multiscale_mixture(photos, given, options, quiet=True)[0]
 
 
 def random_model(n_dimensions: int, symmetry: Symmetry, image_size: int) -> PCAMixture:

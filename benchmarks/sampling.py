@@ -5,18 +5,16 @@ python -m benchmarks.sampling [PHOTOS] [--quick]
 
 import numpy as np
 
-from benchmarks.common import WHOLE_IMAGES, Setting, best_seconds, run_alone
+from benchmarks.common import WHOLE_IMAGES, Setting, rate_row, run_alone
 from benchmarks.models import in_scikit_learn, model_of
 from benchmarks.products import limits_of_decoding
-from benchmarks.rows import Beside, Row
+from benchmarks.rows import Row
 from gmmaug_plugin import fit
 from gmmaug_plugin.models import PCAMixture
 
 BATCHES = (16, 64, 256, 1024)
 DIMENSIONS = (64, 256, 512, 1024)
-OURS = "model.sample"
 PEER = "scikit-learn, sample and inverse_transform"
-BUDGET_S = 3.0
 
 
 def shapes(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -41,11 +39,9 @@ def compare(what: str, model: PCAMixture, batches: tuple[int, ...], note: str) -
     peer = scikit_learn(model)
     rows = []
     for n in batches:
-        tasks = {OURS: lambda n=n: model.sample(n, seed=0), PEER: lambda n=n: peer(n)}
+        tasks = {"model.sample": lambda n=n: model.sample(n, seed=0), PEER: lambda n=n: peer(n)}
         tasks |= limits_of_decoding(n, q, n_pixels)
-        found = best_seconds(tasks, budget=BUDGET_S)
-        beside = tuple(Beside(name, n / found[name]) for name in tasks if name != OURS)
-        rows.append(Row(f"sample({n}), {what}", n / found[OURS], "images/s", beside, note))
+        rows.append(rate_row(f"sample({n}), {what}", tasks, n, note))
     return rows
 
 

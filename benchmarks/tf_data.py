@@ -3,17 +3,16 @@
 python -m benchmarks.tf_data [PHOTOS] [--quick]
 """
 
-from benchmarks.common import Setting, best_seconds, run_alone
+from benchmarks.common import Setting, rate_row, run_alone
 from benchmarks.models import model_of
 from benchmarks.products import limits_of_decoding
-from benchmarks.rows import Beside, Row
+from benchmarks.rows import Row
 from benchmarks.sampling import shapes
 from gmmaug_plugin.models import PCAMixture
 from gmmaug_plugin.tensorflow import gmm_dataset
 
 N_IMAGES = 1024
 OURS = "gmm_dataset"
-NUMPY = "model.sample, numpy"
 
 
 def consume(dataset) -> None:
@@ -21,16 +20,13 @@ def consume(dataset) -> None:
         pass
 
 
-def compare(model: PCAMixture, batch: int, n: int, note: str) -> Row:
+def compare(model: PCAMixture, batch: int, note: str) -> Row:
     """Images of a dataset batched like one of this batch size."""
-    whole = gmm_dataset(model, max(n, batch), like=gmm_dataset(model, batch).batch(batch))
-    images = max(n, batch)
-    tasks = {OURS: lambda: consume(whole), NUMPY: lambda: model.sample(batch, seed=0)}
+    whole = gmm_dataset(model, N_IMAGES, like=gmm_dataset(model, batch).batch(batch))
+    tasks = {OURS: lambda: consume(whole), "model.sample, numpy": lambda: model.sample(batch, seed=0)}
     tasks |= limits_of_decoding(batch, model.basis.n_dimensions, model.image_size**2)
-    found = best_seconds(tasks, rounds=3, budget=3.0)
-    beside = tuple(Beside(name, batch / found[name]) for name in tasks if name != OURS)
     what = f"batches of {batch}, {model.basis.n_dimensions} dimensions, symmetry {model.basis.symmetry}"
-    return Row(f"gmm_dataset, {what}", images / found[OURS], "images/s", beside, note)
+    return rate_row(f"gmm_dataset, {what}", tasks, {**dict.fromkeys(tasks, batch), OURS: N_IMAGES}, note)
 
 
 def measure(setting: Setting) -> list[Row]:
@@ -41,7 +37,7 @@ def measure(setting: Setting) -> list[Row]:
         for q in dimensions:
             model, made = model_of(photos, q, symmetry)
             note = f"10 diagonal components, {made}"
-            rows += [compare(model, batch, N_IMAGES, note) for batch in batches]
+            rows += [compare(model, batch, note) for batch in batches]
     return rows
 
 
