@@ -1,6 +1,6 @@
-"""The file: size, time to load, and what its int8 basis costs, beside a pickled scikit-learn.
+"""The file: size and time to load, beside a pickled scikit-learn; and what its int8 basis costs.
 
-python -m benchmarks.artifact [PHOTOS]
+python -m benchmarks.artifact [PHOTOS] [--quick]
 """
 
 import tempfile
@@ -8,16 +8,18 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 
-from benchmarks.common import WHOLE_IMAGES, best_seconds, machine, parse_photos, read_photos, show
+from benchmarks.common import WHOLE_IMAGES, Setting, best_seconds, run_alone
+from benchmarks.fitting import fit_in_scikit_learn
+from benchmarks.models import N_COMPONENTS, multiscale_alone
+from benchmarks.rows import Beside, Row
 from gmmaug_plugin import fit, load_model
 from gmmaug_plugin.fitting.pca import fit_pca
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.symmetry import PART_COPIES, unfold
 
 ENGINE = NumpyEngine()
+PEER = "scikit-learn PCA and 10 full covariances, joblib"
 
 
 def psnr_of_quantisation(photos: np.ndarray, *, symmetry: str = "flip", variance: float = 0.99) -> float:
@@ -35,43 +37,47 @@ def psnr_of_quantisation(photos: np.ndarray, *, symmetry: str = "flip", variance
     return float(10 * np.log10(255**2 / np.mean(error.astype(np.float64) ** 2)))
 
 
-def main() -> None:
-    photos = read_photos(parse_photos(__doc__).photos)
-    folder = Path(tempfile.mkdtemp())
-    model = fit(photos, **WHOLE_IMAGES)
-    model.save(folder / "model.safetensors")
+def measure(setting: Setting) -> list[Row]:
+    photos = setting.photos()
+    with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
+        return compare_files(photos, Path(folder), setting.few_components)
 
-    pca = PCA(0.99)
-    codes = pca.fit_transform(photos.reshape(len(photos), -1).astype(np.float64))
-    mixture = GaussianMixture(10, covariance_type="full", reg_covar=1.0, random_state=0).fit(codes)
-    joblib.dump((pca, mixture), folder / "model.joblib", compress=3)
 
-    def load_ours() -> None:
-        load_model(folder / "model.safetensors").sample(1, seed=0)
+def compare_files(photos: np.ndarray, folder: Path, few: dict[str, int]) -> list[Row]:
+    """Sizes and times to load of the files of both kinds of model, and of the peer's."""
+    paths = {"peer": folder / "model.joblib"}
+    joblib.dump(fit_in_scikit_learn(photos, min(N_COMPONENTS, len(photos))), paths["peer"], compress=3)
+    models = {
+        "PCA mixture": fit(photos, **WHOLE_IMAGES, **few),
+        "multi-scale mixture": multiscale_alone(photos, **few),
+    }
+    for kind, model in models.items():
+        paths[kind] = folder / f"{kind}.safetensors"
+        model.save(paths[kind])
 
     def load_peer() -> None:
-        loaded_pca, loaded_mixture = joblib.load(folder / "model.joblib")
-        loaded_pca.inverse_transform(loaded_mixture.sample(1)[0])
+        pca, mixture = joblib.load(paths["peer"])
+        pca.inverse_transform(mixture.sample(1)[0])
 
-    tasks = {
-        "load": lambda: load_model(folder / "model.safetensors"),
-        "ours": load_ours,
-        "peer": load_peer,
-    }
-    seconds = best_seconds(tasks, rounds=3)
-    sizes = [(folder / name).stat().st_size / 1e6 for name in ("model.safetensors", "model.joblib")]
-    rows = [
-        ["gmmaug .safetensors", f"{sizes[0]:.1f}", f"{seconds['load']:.3f}", f"{seconds['ours']:.3f}"],
-        ["scikit-learn PCA + 10 full, joblib", f"{sizes[1]:.1f}", "", f"{seconds['peer']:.3f}"],
-        ["ratio", f"{sizes[1] / sizes[0]:.0f}", "", f"{seconds['peer'] / seconds['ours']:.0f}"],
-    ]
-    show(
-        f"One file, {len(photos)} photos ({machine()})",
-        ["file", "MB", "load s", "load and first image s"],
-        rows,
-    )
-    print(f"int8 basis against float32: {psnr_of_quantisation(photos):.1f} dB")
+    tasks = {("peer", "load"): lambda: joblib.load(paths["peer"]), ("peer", "image"): load_peer}
+    for kind in list(paths)[1:]:
+        tasks[kind, "read"] = lambda path=paths[kind]: path.read_bytes()
+        tasks[kind, "load"] = lambda path=paths[kind]: load_model(path)
+        tasks[kind, "image"] = lambda path=paths[kind]: load_model(path).sample(1, seed=0)
+    ms = {task: 1e3 * seconds for task, seconds in best_seconds(tasks, budget=10.0).items()}
+    rows = []
+    for kind in list(paths)[1:]:
+        peer_size, size = (paths[one].stat().st_size / 1e6 for one in ("peer", kind))
+        rows.append(Row(f"{kind}, file", size, "MB", (Beside(PEER, peer_size),)))
+        reading = Beside("reading its bytes", ms[kind, "read"])
+        rows.append(Row(f"{kind}, load", ms[kind, "load"], "ms", (Beside(PEER, ms["peer", "load"]), reading)))
+        beside = (Beside(PEER, ms["peer", "image"]),)
+        rows.append(Row(f"{kind}, load and first image", ms[kind, "image"], "ms", beside))
+    rounding = 10 * np.log10(255**2 * 12)
+    beside = (Beside("rounding to bytes", float(rounding)),)
+    rows.append(Row("int8 basis against float32", psnr_of_quantisation(photos), "dB", beside))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(measure, __doc__)

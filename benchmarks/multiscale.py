@@ -10,7 +10,6 @@ beside numpy, which both have two.
 import argparse
 import resource
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +19,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.causal import causal_vectors, decode_causally
-from benchmarks.common import WHOLE_IMAGES, best_seconds, machine, read_photos, show
+from benchmarks.common import WHOLE_IMAGES, best_seconds, read_photos, show, timed
+from benchmarks.machine import machine
+from benchmarks.models import MULTISCALE_COMPONENTS, multiscale_alone
 from gmmaug_plugin import fit
 from gmmaug_plugin.evaluation.likelihood import bits_per_pixel
-from gmmaug_plugin.fitting.multiscale import fit_multiscale_mixture
 from gmmaug_plugin.fitting.multiscale.details import climb_ladder, polish
 from gmmaug_plugin.fitting.multiscale.positions import CoarserPhotos, Positions
-from gmmaug_plugin.fitting.options import options_for
 from gmmaug_plugin.images import load_photos
 from gmmaug_plugin.images.holdout import split_holdout
 from gmmaug_plugin.models.engine import NumpyEngine
@@ -39,7 +38,6 @@ from gmmaug_plugin.models.symmetry import symmetric_copies
 ENGINE = NumpyEngine()
 BATCH = 32
 N_POSITIONS = 48_000
-COMPONENTS = 64
 Row = list[str]
 
 
@@ -51,11 +49,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="a folder with the module ms")
     parser.add_argument("--orders", action="store_true", help="compare orders of positions too (a minute)")
     return parser.parse_args()
-
-
-def fit_ours(images: np.ndarray, n_components: int | str) -> MultiscaleMixture:
-    options = options_for("multiscale", None, n_components=n_components)
-    return fit_multiscale_mixture(images, np.zeros(len(images), np.int32), options, quiet=True)[0]
 
 
 class Beside:
@@ -113,15 +106,9 @@ class Beside:
         return coarse, details
 
 
-def timed(task: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.perf_counter()
-    result = task()
-    return result, time.perf_counter() - began
-
-
 def compare_fits(training: np.ndarray, held_back: np.ndarray, beside: Beside | None) -> MultiscaleMixture:
-    ours, seconds = timed(lambda: fit_ours(training, COMPONENTS))
-    searched, search_seconds = timed(lambda: fit_ours(training, "auto"))
+    ours, seconds = timed(lambda: multiscale_alone(training, MULTISCALE_COMPONENTS))
+    searched, search_seconds = timed(lambda: multiscale_alone(training, "auto"))
     rows = []
     reference = seconds
     if beside is not None:
@@ -220,7 +207,9 @@ def compare_orders(training: np.ndarray, held_back: np.ndarray) -> None:
                 vectors, unseen = _vectors(copies, phase), _vectors(fine_held, phase)
                 chosen = vectors[:, rng.permutation(vectors.shape[1])[:N_POSITIONS]]
                 positions = Positions(np.ascontiguousarray(chosen), chosen.shape[1])
-                rung = climb_ladder(positions, positions, (COMPONENTS,), random_state=0)[COMPONENTS]
+                rung = climb_ladder(positions, positions, (MULTISCALE_COMPONENTS,), random_state=0)[
+                    MULTISCALE_COMPONENTS
+                ]
                 mixtures[phase] = polish(positions, rung.mixture, 3, 1e-3)
                 score -= mixtures[phase].log_density(unseen).sum()
             coefficients = 3 * len(fine_held) * size * size
@@ -253,7 +242,7 @@ def _decode_seconds(mixtures: dict[str, Any], images: np.ndarray, order: str) ->
     n, h, w = coarse.shape
     rng = np.random.default_rng(0)
     if order == "causal":
-        components = rng.integers(0, COMPONENTS, (n, h, w)).astype(np.int32)
+        components = rng.integers(0, MULTISCALE_COMPONENTS, (n, h, w)).astype(np.int32)
         innovations = rng.standard_normal((3, n, h, w))
         return best_seconds(
             {0: lambda: decode_causally(mixtures["causal"], coarse, components, innovations)}, rounds=3
@@ -267,7 +256,7 @@ def _decode_seconds(mixtures: dict[str, Any], images: np.ndarray, order: str) ->
             grids = Grids(coarse, known.get("first"), known.get("second"))
             found = contexts(ENGINE, grids, phase)
             context = found.reshape(len(found), -1)
-            picked = rng.integers(0, COMPONENTS, context.shape[1]).astype(np.int32)
+            picked = rng.integers(0, MULTISCALE_COMPONENTS, context.shape[1]).astype(np.int32)
             made = mixtures[phase].details(
                 ENGINE, context, picked, rng.standard_normal((3, context.shape[1]))
             )
