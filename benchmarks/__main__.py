@@ -12,6 +12,7 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,18 +61,35 @@ def tell(outcome: Outcome) -> None:
     print(f"{outcome.name}: {told}, {outcome.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
+def measure(arguments: argparse.Namespace, photos: np.ndarray, found: dict[str, Any]) -> list[Outcome]:
+    """Run the measurements asked for; the file is written anew after each, so that none is lost."""
+    document = {
+        **found,
+        "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        "photos": {"n": len(photos), "image_size": photos.shape[1], "drawn": arguments.photos is None},
+        "quick": arguments.quick,
+        "measurements": [],
+    }
+
+    def record(outcome: Outcome) -> None:
+        tell(outcome)
+        document["measurements"].append(outcome.as_json())
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
+        folder = Path(temporary)
+        loaded = folder / "photos.npy"
+        np.save(loaded, photos)
+        setting = Setting(arguments.photos, loaded, arguments.quick, arguments.whole_scan)
+        return run_all(arguments.only, launcher(setting), folder, timeout=arguments.timeout, tell=record)
+
+
 def main() -> int:
     arguments = parse()
     found = facts()
-    setting = Setting(arguments.photos, None, arguments.quick, arguments.whole_scan)
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
-        folder = Path(temporary)
-        photos = setting.photos()
-        np.save(folder / "photos.npy", photos)
-        setting = Setting(arguments.photos, folder / "photos.npy", arguments.quick, arguments.whole_scan)
-        outcomes = run_all(arguments.only, launcher(setting), folder, timeout=arguments.timeout, tell=tell)
-    kind = "photos" if arguments.photos else "drawn flowers"
-    size = photos.shape[1]
+    photos = Setting(arguments.photos, None, arguments.quick).photos()
+    outcomes = measure(arguments, photos, found)
+    kind, size = "photos" if arguments.photos else "drawn flowers", photos.shape[1]
     print_rows(
         {outcome.name: outcome.rows for outcome in outcomes},
         title=f"{len(photos)} {kind}, {size} x {size}; {found['processor']}; {machine()}; {found['date']}",
@@ -79,14 +97,6 @@ def main() -> int:
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         print(f"{outcome.name} failed: {outcome.error}")
-    document = {
-        **found,
-        "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
-        "photos": {"n": len(photos), "image_size": size, "drawn": arguments.photos is None},
-        "quick": arguments.quick,
-        "measurements": [outcome.as_json() for outcome in outcomes],
-    }
-    arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"Written: {arguments.json}")
     return 1 if failed else 0
 

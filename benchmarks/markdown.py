@@ -9,11 +9,15 @@ measurement NAME in the file, and for "machine"; other measurements keep their f
 import argparse
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Row, format_figure
+
+LINE = 118
+"""Characters of a line of the page."""
 
 
 def table(rows: list[Row]) -> str:
@@ -39,12 +43,13 @@ def machine_line(document: Mapping[str, Any]) -> str:
     threads = max((one["num_threads"] for one in document["blas"]), default=1)
     photos = document["photos"]
     kind = "drawn flowers" if photos["drawn"] else "photos"
-    return (
+    machine = f"{document['processor']} ({', '.join(flags)}), {document['machine']}"
+    load = f"{threads} threads of linear algebra, load {document['load_average'][0]:.1f} before the run"
+    told = (
         f"{document['date'][:10]}; {photos['n']} {kind} of {photos['image_size']} x {photos['image_size']}; "
-        f"{document['processor']} ({', '.join(flags)}), {document['machine']},\n"
-        f"{document['memory_gb']:.0f} GB, {threads} threads of linear algebra, load "
-        f"{document['load_average'][0]:.1f} before the run.\n{versions}."
+        f"{machine}, {document['memory_gb']:.0f} GB, {load}. {versions}."
     )
+    return textwrap.fill(told, LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def sections(document: Mapping[str, Any]) -> dict[str, str]:

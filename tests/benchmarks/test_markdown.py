@@ -35,7 +35,10 @@ def test_only_measurements_with_figures_are_replaced() -> None:
     }
     found = sections(document)
     assert set(found) == {"machine", "limits"}
-    assert found["machine"].startswith("2026-01-02; 600 drawn flowers of 128 x 128; P (amx_bf16), m,")
+    told = found["machine"].replace("\n", " ")
+    assert told.startswith("2026-01-02; 600 drawn flowers of 128 x 128; P (amx_bf16), m, 24 GB, 2 threads")
+    assert "numpy 2.0" in told
+    assert "torch" not in told
     page = "a\n<!-- limits -->\nold\n<!-- end of limits -->\n<!-- scan -->\nkept\n<!-- end of scan -->\n"
     changed = replace_between_marks(page, {"limits": "new"})
     assert changed == page.replace("old", "new")
