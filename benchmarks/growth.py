@@ -1,6 +1,7 @@
 """How the time and the memory of a fit grow with the number of photos: 1,000 to 100,000 drawn flowers.
 
-    python -m benchmarks.growth [--most N] [--least N] [--image-size S] [--json FILE] [--svg FILE]
+    python -m benchmarks.growth [--most N] [--least N] [--image-size S] [--n-components K] [--drawn FILE]
+                                [--json FILE] [--svg FILE]
 
 The photos lie in a .npy file in a temporary folder and are fitted from there, each fit in a process of its
 own. 100,000 photos of 128 x 128 take 1.6 GB there, twice that while the prefix for a fit is written.
@@ -133,18 +134,19 @@ def write_prefix(source: Path, target: Path, n: int) -> None:
         prefix[part] = images[part]
 
 
-def fit_here(kind: str, photos: Path, holdout: float) -> Grown:
+def fit_here(kind: str, photos: Path, holdout: float, n_components: str) -> Grown:
     """Fit in this process, and tell what it took."""
     n = len(np.load(photos, mmap_mode="r"))
     at_first = status_mb("RssAnon")
     with Watch() as watch:
         options: dict[str, Any] = {"model": kind, "holdout": holdout, "allow_copies": True, "quiet": True}
+        options["n_components"] = n_components if kind == "pca" else "auto"
         model, seconds = timed(lambda: fit(photos, **options))
     resident = status_mb("VmHWM")
     return Grown(kind, n, seconds, watch.peak_mb, resident, at_first, model.n_components)
 
 
-def fit_apart(kind: str, photos: Path, *, holdout: float, timeout: float) -> Grown | str:
+def fit_apart(kind: str, photos: Path, *, holdout: float, n_components: str, timeout: float) -> Grown | str:
     """Fit in a process of its own; what went wrong, if it did."""
     command = [
         sys.executable,
@@ -155,6 +157,8 @@ def fit_apart(kind: str, photos: Path, *, holdout: float, timeout: float) -> Gro
         str(photos),
         "--holdout",
         str(holdout),
+        "--n-components",
+        n_components,
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
@@ -239,6 +243,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--image-size", type=int, default=IMAGE_SIZE, metavar="S")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--holdout", type=float, default=0.15, help="share of the photos held back")
+    parser.add_argument("--n-components", default="auto", metavar="K", help="of pca, so that work is alike")
+    parser.add_argument("--numbers", type=int, nargs="+", metavar="N", help="photos, instead of 1, 2, 5, …")
+    parser.add_argument("--drawn", type=Path, metavar="FILE", help="a .npy file, instead of drawing")
     parser.add_argument("--timeout", type=float, default=7200.0, metavar="SECONDS", help="most for one fit")
     parser.add_argument("--json", type=Path, default=Path("growth.json"), metavar="FILE")
     parser.add_argument("--svg", type=Path, default=Path("growth.svg"), metavar="FILE")
@@ -252,13 +259,20 @@ def parse() -> argparse.Namespace:
 def measure(arguments: argparse.Namespace, folder: Path) -> tuple[list[Grown], list[str]]:
     """All fits, fewest photos first, and what went wrong."""
     found, failed = [], []
-    drawn, prefix = folder / "drawn.npy", folder / "photos.npy"
-    seconds = timed(lambda: draw_into(drawn, arguments.most, arguments.image_size))[1]
-    print(f"Drawn: {arguments.most} in {seconds:.0f} s", file=sys.stderr, flush=True)
-    for n in numbers_of_photos(arguments.least, arguments.most):
+    drawn, prefix = arguments.drawn or folder / "drawn.npy", folder / "photos.npy"
+    if arguments.drawn is None:
+        seconds = timed(lambda: draw_into(drawn, arguments.most, arguments.image_size))[1]
+        print(f"Drawn: {arguments.most} in {seconds:.0f} s", file=sys.stderr, flush=True)
+    for n in arguments.numbers or numbers_of_photos(arguments.least, arguments.most):
         write_prefix(drawn, prefix, n)
         for kind in arguments.kinds:
-            grown = fit_apart(kind, prefix, holdout=arguments.holdout, timeout=arguments.timeout)
+            grown = fit_apart(
+                kind,
+                prefix,
+                holdout=arguments.holdout,
+                n_components=arguments.n_components,
+                timeout=arguments.timeout,
+            )
             if isinstance(grown, Grown):
                 found.append(grown)
                 told = f"{grown.seconds:.1f} s, {grown.anonymous_mb:.0f} MB"
@@ -272,7 +286,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[list[Grown], l
 def main() -> int:
     arguments = parse()
     if arguments.fit is not None:
-        print(json.dumps(asdict(fit_here(arguments.fit[0], Path(arguments.fit[1]), arguments.holdout))))
+        kind, photos = arguments.fit
+        grown = fit_here(kind, Path(photos), arguments.holdout, arguments.n_components)
+        print(json.dumps(asdict(grown)))
         return 0
     machine = facts()
     with tempfile.TemporaryDirectory(prefix="growth-") as folder:
@@ -293,6 +309,7 @@ def main() -> int:
         **machine,
         "image_size": size,
         "holdout": arguments.holdout,
+        "n_components": arguments.n_components,
         "slopes": slopes,
         "fits": [asdict(one) for one in found],
         "failed": failed,

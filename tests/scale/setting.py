@@ -1,5 +1,6 @@
 """What the tests and the processes that they start have in common."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,6 +11,9 @@ import tensorflow as tf
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
 from tests.factories import random_model
 from tests.multiscale_models import random_multiscale
+
+ALL = os.environ.get("GMMAUG_ALL_TESTS") == "1"
+"""Whether a service is tested with both kinds of model: some two minutes more."""
 
 MODELS: dict[str, Callable[[], Any]] = {"pca": random_model, "multiscale": random_multiscale}
 N_REAL = 117
