@@ -28,10 +28,14 @@ SWITCH = "GMMAUG_NUMBA"
 
 @cache
 def kernels() -> ModuleType | None:
-    """The compiled kernels; None where numba is not installed or switched off."""
+    """The compiled kernels; None where numba is not installed, cannot be used or is switched off."""
     if os.environ.get(SWITCH) == "0" or find_spec("numba") is None:
         return None
-    return import_module("gmmaug_plugin.models.kernels")
+    try:
+        return import_module("gmmaug_plugin.models.kernels")
+    except (ImportError, RuntimeError):
+        # numba refuses versions of numpy that it does not know, and places where it may not keep its code.
+        return None
 
 
 def tiles(n: int, size: int, symmetry: Symmetry) -> Iterator[tuple[slice, slice]]:

@@ -89,6 +89,16 @@ def test_numba_can_be_switched_off() -> None:
     assert printed(code, GMMAUG_NUMBA="0") == "True False"
 
 
+@needs_numba
+@pytest.mark.parametrize("error", ["ImportError('Numba needs NumPy 2.5')", "RuntimeError('cannot cache')"])
+def test_a_numba_that_cannot_be_used_is_done_without(error: str) -> None:
+    code = (
+        f"import numba\ndef refuse(**options): raise {error}\nnumba.njit = refuse\n"
+        "from gmmaug_plugin.models.finishing import kernels\nprint(kernels())"
+    )
+    assert printed(code) == "None"
+
+
 def test_importing_the_package_does_not_import_numba() -> None:
     code = "import sys, gmmaug_plugin, gmmaug_plugin.models; print('numba' in sys.modules)"
     assert printed(code) == "False"
