@@ -19,8 +19,9 @@ from gmmaug_plugin.models.symmetry import (
 GREY_STEP = 2.0**-13
 """Codes are rounded so that every product with an int8 basis value is a multiple of this many grey
 levels. Sums of such products are exact in float32 up to 2048 grey levels, in any order: the same
-codes give the same bytes on every machine, engine, thread count and batch size. The rounding itself
-moves a pixel by about 0.02 grey levels."""
+codes give the same bytes on every machine, engine, thread count and batch size, but where TensorFlow
+multiplies in bfloat16 (``tensorflow.precision``). The rounding itself moves a pixel by about 0.02 grey
+levels."""
 
 
 MAX_IMAGE_SIZE = 4096

@@ -113,7 +113,7 @@ def test_another_decoding_is_another_entry(
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut", "longer", "no pixels", "no document", "bad document", "lying document"]
+    "damage", ["cut", "longer", "no pixels", "no document", "bad document", "lying document", "false reason"]
 )
 def test_a_damaged_entry_is_decoded_anew(folder: Path, cache: Path, damage: str) -> None:
     expected = load(folder, cache=False)
@@ -130,7 +130,8 @@ def test_a_damaged_entry_is_decoded_anew(folder: Path, cache: Path, damage: str)
     elif damage == "bad document":
         document.write_bytes(b"{")
     else:
-        document.write_text(json.dumps({"reasons": [None] * (N - 1)}))
+        last = [] if damage == "lying document" else ["broken"]
+        document.write_text(json.dumps({"reasons": [None] * (N - 1) + last}))
     assert_same(load(folder), expected)
     assert_same(load(folder), expected)
     assert len(list(cache.iterdir())) == 2
