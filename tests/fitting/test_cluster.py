@@ -153,6 +153,15 @@ def test_a_task_that_kills_every_worker_is_an_error_that_says_what_to_do(fragile
     assert fragile.submit(abs, -3).result(timeout=60) == 3
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises, even where tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_waiting_for_workers_is_told_and_can_be_interrupted(
     flowers: Flowers, shared_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
