@@ -1,0 +1,70 @@
+"""What was tried, what came of it, and what nobody expected."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TOLD_FAILURES = 20
+"""Failures that are printed one by one."""
+
+
+@dataclass
+class Tally:
+    """The count of one check.
+
+    Attributes:
+        check: What was checked, a few words.
+        unit: What is counted: "files", "executions", "kills".
+        outcomes: How often each expected outcome came, by its name.
+        failures: What was not expected, one line each; none if all is well.
+        facts: Figures besides: seconds, bytes, seeds.
+    """
+
+    check: str
+    unit: str
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tried(self) -> int:
+        """Everything counted: expected outcomes and failures."""
+        return self.outcomes.total() + len(self.failures)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "check": self.check,
+            "unit": self.unit,
+            "tried": self.tried,
+            "outcomes": dict(self.outcomes.most_common()),
+            "failures": self.failures,
+            "facts": self.facts,
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.check}: {self.tried:,} {self.unit}, {len(self.failures)} unexplained"]
+        lines += [f"  {n:>12,}  {outcome}" for outcome, n in self.outcomes.most_common()]
+        lines += [f"  {name}: {value}" for name, value in self.facts.items()]
+        lines += [f"  UNEXPLAINED {failure}" for failure in self.failures[:TOLD_FAILURES]]
+        return "\n".join(lines)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option that every script has."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
+
+
+def finish(tallies: Sequence[Tally], json_file: Path | None) -> int:
+    """Print and write counts; return the exit status: 1 if anything is unexplained or nothing was tried."""
+    for tally in tallies:
+        sys.stdout.write(f"{tally}\n")
+    if json_file is not None:
+        document = [tally.as_json() for tally in tallies]
+        json_file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return int(not tallies or any(tally.failures or not tally.tried for tally in tallies))
