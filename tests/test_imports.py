@@ -17,7 +17,7 @@ FRAMEWORKS = (
 
 MAY_IMPORT = {
     "models": {"models", "layout", "checks", "resizing", "artifact"},
-    "fitting": {"fitting", "models", "evaluation", "images", "progress", "checks", "resizing"},
+    "fitting": {"fitting", "models", "artifact", "evaluation", "images", "progress", "checks", "resizing"},
     "evaluation": {
         *("evaluation", "models", "images", "progress", "checks", "resizing", "layout", "files", "extras"),
         "mixing",

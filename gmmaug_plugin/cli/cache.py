@@ -3,7 +3,7 @@
 import typer
 
 from gmmaug_plugin.cli.running import say
-from gmmaug_plugin.images.cache import cache_info, clear_cache
+from gmmaug_plugin.images.cache import CacheInfo, cache_info, clear_cache
 
 cache_app = typer.Typer(
     help="Decoded photos kept for the next time.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -14,15 +14,17 @@ cache_app = typer.Typer(
 def info_command() -> None:
     """Tell where the cache is and what it holds."""
     info = cache_info()
-    say(f"{info.folder}: {_amount(info.n_entries, info.size)}; at most {info.limit / 1e9:g} GB")
+    say(f"{info.folder}: {_amount(info)}; at most {info.limit / 1e9:g} GB")
 
 
 @cache_app.command("clear")
 def clear_command() -> None:
-    """Remove everything in the cache; fits that use it go on."""
+    """Remove everything in the cache; fits that use it go on, but cannot be resumed from what was there."""
     before = clear_cache()
-    say(f"Removed {_amount(before.n_entries, before.size)} from {before.folder}")
+    say(f"Removed {_amount(before)} from {before.folder}")
 
 
-def _amount(n_entries: int, size: int) -> str:
-    return f"{n_entries} photo set{'' if n_entries == 1 else 's'}, {size / 1e6:.1f} MB"
+def _amount(info: CacheInfo) -> str:
+    sets = f"{info.n_entries} photo set{'' if info.n_entries == 1 else 's'}, "
+    fits = f"{info.n_unfinished} unfinished fit{'' if info.n_unfinished == 1 else 's'}, "
+    return f"{sets}{fits * bool(info.n_unfinished)}{info.size / 1e6:.1f} MB"

@@ -17,10 +17,13 @@ from gmmaug_plugin.cli.running import (
     check_folder,
     read_photos,
     say,
+    tell,
 )
 from gmmaug_plugin.fitting.cluster import connect
+from gmmaug_plugin.fitting.execution import Execution
 from gmmaug_plugin.fitting.fitter import enlarge_to_fit, try_photo_set
 from gmmaug_plugin.fitting.options import DEFAULT_MODEL, options_for
+from gmmaug_plugin.fitting.parts import Parts, kept_parts
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
@@ -112,6 +115,9 @@ def fit_command(
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="Fit on the Dask cluster of this scheduler."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the same fit where it was stopped.")
+    ] = False,
     strict: StrictOption = False,
     cache: CacheOption = True,
     quiet: QuietOption = False,
@@ -148,20 +154,40 @@ def fit_command(
         )
         if image_size is None:
             photo_set = enlarge_to_fit(photo_set, options)
-        trial = try_photo_set(
-            photo_set,
-            options,
-            features=None if report is not None else False,
-            client=client,
-            quiet=quiet,
-        )
-    trial.model.save(output)
-    if report is not None:
-        write_trial_report(report, trial, photo_set.skipped, output.name, random_state=random_state)
+        with (
+            kept_parts(photo_set, options, elsewhere=client is not None, keep=cache, resume=resume) as parts,
+            _telling_of(parts, quiet=quiet),
+        ):
+            trial = try_photo_set(
+                photo_set,
+                options,
+                features=None if report is not None else False,
+                execution=Execution(client, parts),
+                quiet=quiet,
+            )
+            trial.model.save(output)
+            if report is not None:
+                write_trial_report(report, trial, photo_set.skipped, output.name, random_state=random_state)
     if not quiet:
         say(_summary(trial, photo_set, output, time.perf_counter() - began))
         if report is not None:
             say(f"Wrote {report / 'index.html'}")
+
+
+@contextmanager
+def _telling_of(parts: Parts, *, quiet: bool) -> Iterator[None]:
+    """Tell from where a fit goes on, and where one that is stopped can."""
+    if parts.resume and not quiet:
+        n_kept = parts.n_kept
+        tell(f"Going on from {n_kept} finished parts" if n_kept else "Nothing to go on from: fitting anew")
+    try:
+        yield
+    except ValueError:
+        raise  # the same fit would end the same way
+    except BaseException:
+        if parts.n_kept:
+            tell(f"{parts.n_kept} finished parts are kept: the same command with --resume goes on from there")
+        raise
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The candidates of one class, fitted and compared."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from itertools import product
 
@@ -13,6 +13,7 @@ from gmmaug_plugin.fitting.expectation_maximisation import Estimate, climb, clim
 from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.maximisation import Covariances
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.parts import NO_PARTS, Parts
 from gmmaug_plugin.fitting.photo_blocks import BLOCK_SIZE, PhotoBlocks
 from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.search import search
@@ -47,8 +48,16 @@ class CandidateFits:
         best: The estimates, by number of components.
     """
 
-    def __init__(self, codes: CodeBlocks, subspace: Subspace, options: FitOptions, advance: Advance) -> None:
+    def __init__(
+        self,
+        codes: CodeBlocks,
+        subspace: Subspace,
+        options: FitOptions,
+        advance: Advance,
+        parts: Parts = NO_PARTS,
+    ) -> None:
         self.best: dict[int, Estimate] = {}
+        self._parts = parts
         self._codes, self._options, self._advance = codes, options, advance
         self._covariances = Covariances(options.covariance_type, subspace.floor)
         self._some = codes.some(START_PHOTOS, seed=options.random_state)
@@ -56,21 +65,30 @@ class CandidateFits:
     def fresh(self, n_components: int, start: int) -> Estimate:
         """Fit from k-means; changes nothing."""
         seed = self._options.random_state + start
-        return self._climb(k_means_start(self._some, n_components, seed))
+        return self._climb(
+            f"{n_components}-components-start-{start}",
+            partial(k_means_start, self._some, n_components, seed),
+        )
 
     def settle(self, fresh: Iterable[tuple[int, Sequence[Estimate]]]) -> None:
         """Keep the likeliest of the fresh fits of candidates, given in ascending order, and a warm one."""
         for n_components, estimates in fresh:
             smaller = max((k for k in self.best if k < n_components), default=None)
             if smaller is not None:
-                start = split_start(self._some, self.best[smaller].mixture, n_components)
-                self.best[n_components] = likeliest([*estimates, self._climb(start)])
+                start = partial(split_start, self._some, self.best[smaller].mixture, n_components)
+                warm = self._climb(f"{n_components}-components-from-{smaller}", start)
+                self.best[n_components] = likeliest([*estimates, warm])
             else:
                 self.best[n_components] = likeliest(estimates)
 
-    def _climb(self, start: NDArray[np.float64]) -> Estimate:
+    def _climb(self, name: str, start: Callable[[], NDArray[np.float64]]) -> Estimate:
+        estimate = self._parts.do(name, partial(self._climb_from, start), Estimate, Mixture)
+        self._advance()
+        return estimate
+
+    def _climb_from(self, start: Callable[[], NDArray[np.float64]]) -> Estimate:
         options = self._options
-        estimate = climb(self._some, start, self._covariances, max_iter=options.max_iter, tol=options.tol)
+        estimate = climb(self._some, start(), self._covariances, max_iter=options.max_iter, tol=options.tol)
         if len(self._codes.sizes) > 1:
             estimate = climb_blocks(
                 self._codes.pieces,
@@ -79,7 +97,6 @@ class CandidateFits:
                 max_iter=options.max_iter,
                 tol=options.tol,
             )
-        self._advance()
         return estimate
 
 
@@ -93,10 +110,11 @@ class HeldOutFold:
         held_out: PhotoBlocks,
         options: FitOptions,
         advance: Advance,
+        parts: Parts = NO_PARTS,
     ) -> None:
         self._subspace, self._held_out = subspace, held_out
         codes = CodeBlocks.of(kept, subspace.basis, options.symmetry)
-        self.fits = CandidateFits(codes, subspace, options, advance)
+        self.fits = CandidateFits(codes, subspace, options, advance, parts)
 
     def log_likelihoods(self, candidates: Sequence[int]) -> list[float]:
         """Mean log-density of the fold's photos under candidates, nats."""
@@ -135,6 +153,7 @@ class ClassContest:
         held_out: The folds of cross-validation; without any the information criteria decide.
         options: The options.
         steps: Told of every fit; those of :func:`n_first_fits` it must know already.
+        parts: Where fits are kept.
     """
 
     def __init__(
@@ -144,9 +163,10 @@ class ClassContest:
         held_out: Sequence[HeldOutFold],
         options: FitOptions,
         steps: Steps,
+        parts: Parts = NO_PARTS,
     ) -> None:
         self._codes = CodeBlocks.of(photos, subspace.basis, options.symmetry)
-        self.fits = CandidateFits(self._codes, subspace, options, steps)
+        self.fits = CandidateFits(self._codes, subspace, options, steps, parts)
         self._n_dimensions = subspace.basis.n_dimensions
         self._held_out, self._options, self._steps = held_out, options, steps
         self._fold_means: dict[int, NDArray[np.float64]] = {}

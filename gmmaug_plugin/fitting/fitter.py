@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.fitting.execution import HERE, Execution
 from gmmaug_plugin.fitting.kinds import labels_of
 from gmmaug_plugin.fitting.maximisation import CovarianceType
 from gmmaug_plugin.fitting.multiscale.multiscale_fitter import HELD_OUT
@@ -18,6 +19,7 @@ from gmmaug_plugin.fitting.options import (
     Recipe,
     options_for,
 )
+from gmmaug_plugin.fitting.parts import kept_parts
 from gmmaug_plugin.fitting.selection import N_FOLDS
 from gmmaug_plugin.fitting.trial import Trial, split_photos, try_fit
 from gmmaug_plugin.fitting.workers import Client
@@ -63,6 +65,7 @@ def fit(
     strict: bool = False,
     quiet: bool = False,
     cache: bool = True,
+    resume: bool = False,
 ) -> ImageModel:
     """Learn a mixture model of photos.
 
@@ -112,8 +115,11 @@ def fit(
             (``GMMAUG_CACHE``); the model is the same to rounding. None fits here. recipe="seed" fits here.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
-        cache: Keep decoded photos in the cache folder for the next fit; see
-            :func:`~gmmaug_plugin.images.load_photos`.
+        cache: Keep decoded photos in the cache folder for the next fit, see
+            :func:`~gmmaug_plugin.images.load_photos`; and the finished parts of a fit of more than ten
+            seconds until it ends.
+        resume: Go on from the finished parts that a fit of the same photos with the same options left in the
+            cache folder when it was stopped. The model has the same bytes as without a stop.
 
     Returns:
         The model. ``model.info`` holds options, criterion curves, measures and what was learned, as JSON
@@ -176,7 +182,8 @@ def fit(
         )
         if image_size is None:
             photo_set = enlarge_to_fit(photo_set, options)
-    return fit_photo_set(photo_set, options, client=client, quiet=quiet)
+    with kept_parts(photo_set, options, elsewhere=client is not None, keep=cache, resume=resume) as parts:
+        return fit_photo_set(photo_set, options, execution=Execution(client, parts), quiet=quiet)
 
 
 def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:
@@ -189,10 +196,10 @@ def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:
 
 
 def fit_photo_set(
-    photo_set: PhotoSet, options: FitOptions, *, client: Client = None, quiet: bool
+    photo_set: PhotoSet, options: FitOptions, *, execution: Execution = HERE, quiet: bool
 ) -> ImageModel:
     """Fit loaded photos; see :func:`fit`."""
-    return try_photo_set(photo_set, options, features=False, client=client, quiet=quiet).model
+    return try_photo_set(photo_set, options, features=False, execution=execution, quiet=quiet).model
 
 
 def try_photo_set(
@@ -200,13 +207,15 @@ def try_photo_set(
     options: FitOptions,
     *,
     features: bool | None = None,
-    client: Client = None,
+    execution: Execution = HERE,
     quiet: bool = False,
 ) -> Trial:
     """Fit loaded photos as :func:`fit` does; also tell how the fit was tried."""
     training, held_back = split_photos(photo_set, options)
     _check_photos(training.images, labels_of(training), training.class_names, options)
-    return try_fit(photo_set, training, held_back, options, features=features, client=client, quiet=quiet)
+    return try_fit(
+        photo_set, training, held_back, options, features=features, execution=execution, quiet=quiet
+    )
 
 
 def _check_photos(

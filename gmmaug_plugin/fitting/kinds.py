@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.fitting.execution import HERE, Execution
 from gmmaug_plugin.fitting.multiscale import fit_multiscale_mixture
 from gmmaug_plugin.fitting.multiscale.templates import choose_photo_templates
 from gmmaug_plugin.fitting.options import FitOptions, ModelKind
@@ -20,7 +20,6 @@ from gmmaug_plugin.fitting.pca_fitter import (
 from gmmaug_plugin.fitting.seed_recipe import fit_seed_recipe
 from gmmaug_plugin.fitting.selection import Judge, explain_choice
 from gmmaug_plugin.fitting.templates import choose_templates
-from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.multiscale import MultiscaleMixture
@@ -52,10 +51,10 @@ class Kind(Protocol):
         *,
         judge: Judge | None = None,
         chosen: Sequence[int] | None = None,
-        client: Client = None,
+        execution: Execution = HERE,
         quiet: bool,
     ) -> Fitting:
-        """Fit photos; with ``chosen``, with these numbers of components; with ``client``, on its cluster."""
+        """Fit photos; with ``chosen``, with these numbers of components."""
 
     def templates(self, model: Any, photo_set: PhotoSet, options: FitOptions) -> Any:
         """Templates of the photos that cover the set best."""
@@ -71,11 +70,11 @@ class PCAKind:
         *,
         judge: Judge | None = None,
         chosen: Sequence[int] | None = None,
-        client: Client = None,
+        execution: Execution = HERE,
         quiet: bool,
     ) -> Fitting:
         """Fit photos; see :func:`gmmaug_plugin.fitting.pca_fitter.fit_pca_mixture`."""
-        fitter = fit_seed_recipe if options.recipe == "seed" else partial(fit_pca_mixture, client=client)
+        fitter = fit_seed_recipe if options.recipe == "seed" else fit_pca_mixture
         fitted = fitter(
             photo_set.images,
             labels_of(photo_set),
@@ -83,6 +82,7 @@ class PCAKind:
             n_components=chosen,
             judge=judge,
             class_names=photo_set.class_names,
+            execution=execution,
             quiet=quiet,
         )
         names = photo_set.class_names or ("",)
@@ -124,7 +124,7 @@ class MultiscaleKind:
         *,
         judge: Judge | None = None,
         chosen: Sequence[int] | None = None,
-        client: Client = None,
+        execution: Execution = HERE,
         quiet: bool,
     ) -> Fitting:
         """Fit photos; no judge is asked, since no component of a few pixels can hold a photo."""
@@ -135,7 +135,7 @@ class MultiscaleKind:
             options,
             n_components=chosen,
             class_names=photo_set.class_names,
-            client=client,
+            execution=execution,
             quiet=quiet,
         )
         names = photo_set.class_names or ("",)

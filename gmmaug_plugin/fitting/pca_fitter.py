@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.fitting.contest import ClassContest, HeldOutFold, class_model, n_first_fits
+from gmmaug_plugin.fitting.execution import HERE, Execution
 from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.parts import Parts
 from gmmaug_plugin.fitting.photo_blocks import PhotoBlocks
 from gmmaug_plugin.fitting.search import first_candidates
 from gmmaug_plugin.fitting.selection import (
@@ -24,8 +26,9 @@ from gmmaug_plugin.fitting.selection import (
     folds,
 )
 from gmmaug_plugin.fitting.subspace import SUBSPACE_STEPS, Subspace, fit_subspace
-from gmmaug_plugin.fitting.workers import Client, Workers, shared, workers
+from gmmaug_plugin.fitting.workers import Workers, shared, workers
 from gmmaug_plugin.images.storage import Images, ImageSource
+from gmmaug_plugin.models.basis import Basis
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.progress import Steps, progress_bar
 
@@ -41,7 +44,7 @@ def fit_pca_mixture(
     n_components: Sequence[int] | None = None,
     judge: Judge | None = None,
     class_names: Sequence[str] = (),
-    client: Client = None,
+    execution: Execution = HERE,
 ) -> Fitted:
     """Fit a shared basis and one mixture per class.
 
@@ -56,7 +59,7 @@ def fit_pca_mixture(
         judge: Asked of each class's best candidate, and of the next best while it refuses. Called in
             this thread between the fits.
         class_names: For errors.
-        client: Of a Dask cluster that works on the blocks of photos; None does it here.
+        execution: How it is carried out; a cluster works on the blocks of photos.
 
     Returns:
         The model and how it came about.
@@ -74,16 +77,24 @@ def fit_pca_mixture(
     n_fits = sum((1 + n) * n_first_fits(ks, options.n_init) for n, ks in zip(n_folds, first, strict=True))
     total = SUBSPACE_STEPS * (1 + max(n_folds)) + n_fits
     mixtures, curves, refused = [], {}, {}
+    client, parts = execution.client, execution.parts
     with progress_bar("Fitting", total, quiet=quiet) as steps, shared(images, client) as source:
         with workers(client) as run:
-            photos = _Photos(source, labels, options, steps, run)
-            subspace = fit_subspace(photos.blocks, options, steps, run=run)
+            photos = _Photos(source, labels, options, steps, run, parts)
+            subspace = photos.subspace()
             without_fold = [photos.subspace_without(fold) for fold in range(max(n_folds))]
         for label, n_usable in enumerate(usable):
             with workers(client) as run:
-                photos = _Photos(source, labels, options, steps, run)
+                photos = _Photos(source, labels, options, steps, run, parts)
                 held_out = photos.held_out(label, without_fold[: n_folds[label]])
-                contest = ClassContest(photos.of_class(label), subspace, held_out, per_class[label], steps)
+                contest = ClassContest(
+                    photos.of_class(label),
+                    subspace,
+                    held_out,
+                    per_class[label],
+                    steps,
+                    parts.under(f"class-{label}"),
+                )
                 curves[label] = contest.search(n_usable, run)
             ranked, best = curves[label][0].ranked, contest.fits.best
             chosen, out = choose(ranked, lambda k: class_model(best[k].mixture, subspace), label, judge)  # noqa: B023
@@ -101,20 +112,38 @@ class _Photos:
     """The photos in blocks, by class and by fold."""
 
     def __init__(
-        self, source: ImageSource, labels: Labels, options: FitOptions, steps: Steps, workers: Workers
+        self,
+        source: ImageSource,
+        labels: Labels,
+        options: FitOptions,
+        steps: Steps,
+        workers: Workers,
+        parts: Parts,
     ) -> None:
         self.blocks = PhotoBlocks.of(source, workers, block_size=options.block_size)
         self._labels, self._options, self._steps, self._workers = labels, options, steps, workers
         self._fold_of = folds(labels, random_state=options.random_state)
+        self._parts = parts
 
     def of_class(self, label: int) -> PhotoBlocks:
         """The photos of one class."""
         return self.blocks.where(self._labels == label)
 
+    def subspace(self) -> Subspace:
+        """The basis fitted on all photos."""
+        return self._subspace("subspace", self.blocks)
+
     def subspace_without(self, fold: int) -> Subspace:
         """The basis fitted anew on the other folds' photos, of all classes."""
         others = self.blocks.where(self._fold_of != fold)
-        return fit_subspace(others, self._options, self._steps, run=self._workers)
+        return self._subspace(f"subspace-without-fold-{fold}", others)
+
+    def _subspace(self, name: str, blocks: PhotoBlocks) -> Subspace:
+        fitted = partial(fit_subspace, blocks, self._options, run=self._workers)
+        found = self._parts.do(name, fitted, Subspace, Basis)
+        for _ in range(SUBSPACE_STEPS):
+            self._steps()
+        return found
 
     def held_out(self, label: int, subspaces: Sequence[Subspace]) -> list[HeldOutFold]:
         """The folds of one class."""
@@ -128,6 +157,7 @@ class _Photos:
                     self.blocks.where(of_class & (self._fold_of == fold)),
                     self._options,
                     self._steps,
+                    self._parts.under(f"class-{label}.fold-{fold}"),
                 )
                 for fold, subspace in enumerate(subspaces)
             ]

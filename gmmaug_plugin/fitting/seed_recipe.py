@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
+from gmmaug_plugin.fitting.execution import HERE, Execution
 from gmmaug_plugin.fitting.expectation_maximisation import Estimate, fit_mixture
 from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.maximisation import n_parameters
 from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.parts import Parts
 from gmmaug_plugin.fitting.pca import BYTE_NOISE
 from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.search import first_candidates
@@ -61,6 +63,7 @@ def fit_seed_recipe(
     n_components: Sequence[int] | None = None,
     judge: Judge | None = None,
     class_names: Sequence[str] = (),
+    execution: Execution = HERE,
 ) -> Fitted:
     """Fit as the notebook did: one PCA over all photos and, where there are classes, a mixture for each.
 
@@ -76,6 +79,7 @@ def fit_seed_recipe(
         judge: Asked of each class's best candidate. One that it refuses is not replaced by the next best:
             only the best is kept while the others are tried, for 410 full covariances weigh 1.8 GB.
         class_names: For errors.
+        execution: How it is carried out; here in any case.
 
     Raises:
         CopiesError: The judge refuses the best candidate of a class.
@@ -95,7 +99,8 @@ def fit_seed_recipe(
         for label, ks in enumerate(tried):
             with workers() as run:
                 codes = pca.codes[labels == label]
-                curves[label], best = _scan(codes, ks, options.random_state, advance, run)
+                parts = execution.parts.under(f"class-{label}")
+                curves[label], best = _scan(codes, ks, options.random_state, advance, run, parts)
             mixtures.append(_compact(best.mixture))
             alone = PCAMixture(basis, join_classes([mixtures[-1]], np.ones(1)), noise_variance)
             chosen, refused = choose([best.mixture.n_components], lambda _: alone, label, judge)  # noqa: B023
@@ -149,30 +154,53 @@ def _whitened(images: NDArray[np.uint8]) -> _Whitened:
 
 
 def _scan(
-    codes: NDArray[np.float64], tried: tuple[int, ...], random_state: int, advance: Advance, run: Run
+    codes: NDArray[np.float64],
+    tried: tuple[int, ...],
+    random_state: int,
+    advance: Advance,
+    run: Run,
+    parts: Parts,
 ) -> tuple[tuple[CriterionCurve, ...], Estimate]:
     """Fit every candidate; the curves and the winner of the AIC."""
-    best, lowest, log_densities = None, np.inf, {}
+    best, winner, lowest, log_densities = 0, None, np.inf, {}
     # A batch at a time, since 60 mixtures of full covariances at once would weigh some hundred megabytes.
     for begin in range(0, len(tried), _AT_ONCE):
         ks = tried[begin : begin + _AT_ONCE]
-        estimates = run([partial(_fit, codes, k, random_state, advance) for k in ks])
-        for k, estimate in zip(ks, estimates, strict=True):
-            log_densities[k] = estimate.log_densities
-            value = n_parameters(k, codes.shape[1], "full") / len(codes) - estimate.log_likelihood
-            if best is None or value < lowest:
-                best, lowest = estimate, value
-    curves = information_curves(log_densities, n_dimensions=codes.shape[1], covariance_type="full")
-    if best is None:
+        ends = run([partial(_try, codes, k, random_state, advance, parts) for k in ks])
+        for k, (found, estimate) in zip(ks, ends, strict=True):
+            log_densities[k] = found
+            value = n_parameters(k, codes.shape[1], "full") / len(codes) - float(found.mean())
+            if not best or value < lowest:
+                best, winner, lowest = k, estimate, value
+    if not best:
         raise ValueError(f"n_components must have a candidate for {len(codes)} photos. Received: {tried}")
-    return tuple(curves[criterion] for criterion in INFORMATION_CRITERIA), best
+    curves = information_curves(log_densities, n_dimensions=codes.shape[1], covariance_type="full")
+    if winner is None:
+        (winner,) = run([partial(_fit, codes, best, random_state)])
+    return tuple(curves[criterion] for criterion in INFORMATION_CRITERIA), winner
 
 
-def _fit(codes: NDArray[np.float64], k: int, random_state: int, advance: Advance) -> Estimate:
-    """Fit as scikit-learn's ``GaussianMixture(k, covariance_type="full")`` does by default."""
-    estimate = fit_mixture(codes, k, covariance_type="full", reg_covar=_REG_COVAR, random_state=random_state)
+def _try(
+    codes: NDArray[np.float64], k: int, random_state: int, advance: Advance, parts: Parts
+) -> tuple[NDArray[np.float64], Estimate | None]:
+    """Log-densities under a candidate, and the candidate itself unless an earlier fit had tried it.
+
+    Only the former are kept as parts: one winner is fitted again sooner than 60 of up to 1.8 GB are written.
+    """
+    fitted: list[Estimate] = []
+
+    def log_densities() -> NDArray[np.float64]:
+        fitted.append(_fit(codes, k, random_state))
+        return fitted[0].log_densities
+
+    found = parts.do(f"{k}-components", log_densities)
     advance()
-    return estimate
+    return found, fitted[0] if fitted else None
+
+
+def _fit(codes: NDArray[np.float64], k: int, random_state: int) -> Estimate:
+    """Fit as scikit-learn's ``GaussianMixture(k, covariance_type="full")`` does by default."""
+    return fit_mixture(codes, k, covariance_type="full", reg_covar=_REG_COVAR, random_state=random_state)
 
 
 def _basis(pca: _Whitened, image_size: int) -> Basis:

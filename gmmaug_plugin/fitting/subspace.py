@@ -11,10 +11,9 @@ from gmmaug_plugin.fitting.photo_blocks import PhotoBlocks
 from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.workers import in_turn
 from gmmaug_plugin.models.basis import Basis
-from gmmaug_plugin.progress import Advance
 
 SUBSPACE_STEPS = 2
-"""Steps of progress in one :func:`fit_subspace`."""
+"""Steps of progress that one :func:`fit_subspace` counts as."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,14 @@ class Subspace:
     explained_variance_ratio: NDArray[np.float64]
 
 
-def fit_subspace(
-    photos: PhotoBlocks, options: FitOptions, advance: Advance, *, run: Run = in_turn
-) -> Subspace:
+def fit_subspace(photos: PhotoBlocks, options: FitOptions, *, run: Run = in_turn) -> Subspace:
     """Fit the basis and measure its noise floor on halves of the photos."""
     found, residual = fit_pca_blocks(
         photos, symmetry=options.symmetry, random_state=options.random_state, run=run
     )
     components = found.keep(options.variance)
     basis = components.basis(whiten=options.whiten)
-    advance()
     noise_variance = residual(basis.n_dimensions)
-    advance()
     variances = components.code_variances
     unit = variances if options.whiten else np.ones_like(variances)
     return Subspace(basis, noise_variance, noise_variance / unit, variances / components.total_variance)

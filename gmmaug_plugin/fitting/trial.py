@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
-from gmmaug_plugin.evaluation.copying import measure_copying
+from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates, NoDifferentPhotosError
+from gmmaug_plugin.evaluation.copying import Copying, measure_copying
+from gmmaug_plugin.evaluation.likelihood import Calibration
+from gmmaug_plugin.evaluation.measures import Measure
 from gmmaug_plugin.evaluation.measuring import Measurements, measure_model
 from gmmaug_plugin.evaluation.strength import (
     MeasuredStrength,
@@ -15,10 +17,10 @@ from gmmaug_plugin.evaluation.strength import (
     measure_variation_strength,
 )
 from gmmaug_plugin.evaluation.subject import N_JUDGED, VariedPhotos, subject_of, with_templates
+from gmmaug_plugin.fitting.execution import HERE, Execution
 from gmmaug_plugin.fitting.kinds import KINDS, labels_of
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.selection import CopiesError, Judge
-from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
 from gmmaug_plugin.images.holdout import split_holdout
 from gmmaug_plugin.models.image_model import ImageModel
@@ -74,7 +76,7 @@ def try_fit(
     options: FitOptions,
     *,
     features: bool | None,
-    client: Client = None,
+    execution: Execution = HERE,
     quiet: bool,
 ) -> Trial:
     """Fit, refuse what copies, measure, and fit again on all photos.
@@ -86,7 +88,7 @@ def try_fit(
         options: The options.
         features: Whether the measurements take in those in a network's features, see
             :func:`~gmmaug_plugin.evaluation.measuring.measure_model`. The model's info never has them.
-        client: Of a Dask cluster that fits; None fits here. Everything is measured here.
+        execution: How it is carried out; everything is measured here, not on a cluster.
         quiet: Show no progress.
 
     Returns:
@@ -98,23 +100,38 @@ def try_fit(
     kind = KINDS[options.model]
     detector = detector_of(training, held_back, random_state=options.random_state)
     judge = None if options.allow_copies or detector is None else _judge(detector, options.random_state)
-    fitted = kind.fit(training, options, judge=judge, client=client, quiet=quiet)
+    fitted = kind.fit(training, options, judge=judge, execution=execution.under("tried"), quiet=quiet)
     tried = _equip(fitted.model, training, options, Strengths())
     if detector is not None:
         detector = with_templates(detector, tried, random_state=options.random_state)
-    synthesis = _find_strength(tried, detector, options, quiet=quiet)
-    variation = _find_variation(tried, training, detector, options, quiet=quiet)
+    synthesis, variation = execution.parts.do(
+        "strengths",
+        lambda: (
+            _find_strength(tried, detector, options, quiet=quiet),
+            _find_variation(tried, training, detector, options, quiet=quiet),
+        ),
+        MeasuredStrength,
+        CopyRates,
+    )
     given = FRESH if options.strength == "auto" else float(options.strength)
     tried = replace(tried, strengths=Strengths(given if synthesis is None else synthesis.strength))
     subject = subject_of(tried, training, None if variation is None else variation.strength)
-    measurements = measure_model(
-        subject,
-        training,
-        held_back,
-        detector=detector,
-        features=features,
-        random_state=options.random_state,
-        quiet=quiet,
+    measurements = execution.parts.do(
+        f"measurements-features-{features}",
+        lambda: measure_model(
+            subject,
+            training,
+            held_back,
+            detector=detector,
+            features=features,
+            random_state=options.random_state,
+            quiet=quiet,
+        ),
+        Measurements,
+        Measure,
+        Copying,
+        CopyRates,
+        Calibration,
     )
     _check_synthesis(tried, measurements, options)
     info = fitted.info | _describe(photo_set, held_back, options, measurements)
@@ -126,7 +143,9 @@ def try_fit(
     tried = replace(tried, info=info)
     model = tried
     if options.refit and held_back is not None:
-        everything = kind.fit(photo_set, options, chosen=fitted.chosen, client=client, quiet=quiet)
+        everything = kind.fit(
+            photo_set, options, chosen=fitted.chosen, execution=execution.under("refit"), quiet=quiet
+        )
         again = {name: everything.info[name] for name in _TOLD_OF_THE_REFIT if name in everything.info}
         model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | again)
     return Trial(model, tried, training, held_back, detector, measurements)

@@ -37,6 +37,9 @@ _DECODING = 1
 _STALE_SECONDS = 24 * 3600.0
 """Age from which an unfinished file has no writer any more."""
 
+_OLD_SECONDS = 30 * 24 * 3600.0
+"""Age from which nobody will go on with a fit."""
+
 
 @dataclass(frozen=True)
 class CacheInfo:
@@ -45,12 +48,14 @@ class CacheInfo:
     Attributes:
         folder: Where it is.
         n_entries: Number of photo sets.
-        size: Bytes, of unfinished files too.
+        n_unfinished: Number of fits that were stopped, or are at work, of which finished parts are kept.
+        size: Bytes, of unfinished files and fits too.
         limit: Greatest size, bytes.
     """
 
     folder: Path
     n_entries: int
+    n_unfinished: int
     size: int
     limit: int
 
@@ -167,7 +172,9 @@ def cache_info() -> CacheInfo:
     """What the cache holds."""
     files = _files()
     n_entries = sum(path.suffix == ".json" for path in files)
-    return CacheInfo(cache_folder(), n_entries, sum(files.values()), cache_limit())
+    unfinished = _unfinished()
+    size = sum(files.values()) + sum(map(_folder_size, unfinished))
+    return CacheInfo(cache_folder(), n_entries, len(unfinished), size, cache_limit())
 
 
 def clear_cache() -> CacheInfo:
@@ -178,7 +185,20 @@ def clear_cache() -> CacheInfo:
     before = cache_info()
     for path in _files():
         path.unlink(missing_ok=True)
+    shutil.rmtree(unfinished_fits(), ignore_errors=True)
     return before
+
+
+def unfinished_fits() -> Path:
+    """The folder of finished parts of fits that are not finished, a folder for each; it may not exist yet."""
+    return cache_folder() / "fits"
+
+
+def drop_old_fits() -> None:
+    """Remove what was kept of fits that nobody has gone on with for a month."""
+    for folder in _unfinished():
+        if time.time() - _mtime(folder) > _OLD_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def warn_without_cache(error: OSError) -> None:
@@ -214,6 +234,22 @@ def _files() -> dict[Path, int]:
             except OSError:
                 continue
     return found
+
+
+def _unfinished() -> list[Path]:
+    """The folders of unfinished fits."""
+    try:
+        return [path for path in unfinished_fits().iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _folder_size(folder: Path) -> int:
+    size = 0
+    for path in folder.glob("*"):
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size
 
 
 def _make_room(size: int) -> None:

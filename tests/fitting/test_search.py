@@ -131,7 +131,7 @@ def test_candidates_are_never_less_likely_than_by_k_means_alone(n_init: int) -> 
     options = FitOptions(n_components=(1, 2, 3, 5, 8), variance=12, n_init=n_init)
     curve = fit_pca_mixture(images, labels, options, quiet=True).curves[0][0]
     with workers():
-        subspace = fit_subspace(PhotoBlocks.of(images), options, lambda: None)
+        subspace = fit_subspace(PhotoBlocks.of(images), options)
         codes = class_codes(subspace.basis, images, "flip")
         alone = [
             fit_mixture(codes, k, floor=subspace.floor, n_init=n_init).log_likelihood
@@ -150,7 +150,7 @@ def test_the_likeliest_end_is_kept_wherever_it_started() -> None:
     images, _ = flowers(60, 1)
     options = FitOptions(variance=6)
     with workers():
-        subspace = fit_subspace(PhotoBlocks.of(images), options, lambda: None)
+        subspace = fit_subspace(PhotoBlocks.of(images), options)
         fits = CandidateFits(
             CodeBlocks.whole(class_codes(subspace.basis, images, "flip"), len(images)),
             subspace,
@@ -171,7 +171,7 @@ def test_one_number_is_fitted_from_k_means_alone() -> None:
     options = FitOptions(n_components=3, variance=6)
     fitted = fit_pca_mixture(images, labels, options, quiet=True)
     with workers():
-        subspace = fit_subspace(PhotoBlocks.of(images), options, lambda: None)
+        subspace = fit_subspace(PhotoBlocks.of(images), options)
         alone = fit_mixture(class_codes(subspace.basis, images, "flip"), 3, floor=subspace.floor)
     np.testing.assert_array_equal(fitted.model.mixture.means, alone.mixture.means.astype(np.float32))
     assert [curve.n_components for curve in fitted.curves[0]] == [(3,), (3,)]

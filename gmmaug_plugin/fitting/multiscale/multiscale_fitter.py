@@ -1,12 +1,14 @@
 """Photos to a multi-scale mixture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.fitting.execution import HERE, Execution
 from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.multiscale.bases import base_codes, fit_base, within_class_covariance
 from gmmaug_plugin.fitting.multiscale.details import (
@@ -17,17 +19,21 @@ from gmmaug_plugin.fitting.multiscale.details import (
     polish,
     standard_error,
 )
+from gmmaug_plugin.fitting.multiscale.gaussians import Gaussians
 from gmmaug_plugin.fitting.multiscale.positions import CoarserPhotos, Positions, take_positions
 from gmmaug_plugin.fitting.multiscale.sharing import join_details
 from gmmaug_plugin.fitting.options import Criterion, FitOptions
+from gmmaug_plugin.fitting.parts import Parts
 from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.selection import INFORMATION_CRITERIA, CriterionCurve
-from gmmaug_plugin.fitting.workers import Client, Workers, workers
+from gmmaug_plugin.fitting.workers import Workers, workers
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.multiscale.conditional import MAX_COMPONENTS, ConditionalMixture
 from gmmaug_plugin.models.multiscale.layout import Step, steps_of
 from gmmaug_plugin.models.multiscale.multiscale_mixture import MultiscaleMixture
 from gmmaug_plugin.progress import Steps, progress_bar
+
+T = TypeVar("T")
 
 HELD_OUT = 5
 """Of ``criterion="heldout"`` one photo in so many is held out."""
@@ -46,7 +52,7 @@ def fit_multiscale_mixture(
     quiet: bool,
     n_components: Sequence[int] | None = None,
     class_names: Sequence[str] = (),
-    client: Client = None,
+    execution: Execution = HERE,
 ) -> tuple[MultiscaleMixture, LevelCurves]:
     """Fit a mixture over bases and, for every level and phase of the pyramid, one over details.
 
@@ -62,7 +68,7 @@ def fit_multiscale_mixture(
         n_components: The number for each level, the coarsest first, instead of what the options say; where
             classes share no details those of the first class, then of the second, and so on.
         class_names: Names of classes, for the curves of those that have details of their own.
-        client: Of a Dask cluster that does the work; None does it here.
+        execution: How it is carried out.
 
     Returns:
         The model, without class names and info, and curves of the criteria by level, in the order of
@@ -72,15 +78,15 @@ def fit_multiscale_mixture(
     steps = steps_of(images.shape[1])
     apart = options.sharing == "none"
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)] if apart else [None]
-    total = 1 + 2 * len(steps) * len(groups)
-    with progress_bar("Fitting", total, quiet=quiet) as advance, workers(client) as crew:
-        base = _fit_bases(photos, labels, options, crew)
+    total, parts = 1 + 2 * len(steps) * len(groups), execution.parts
+    with progress_bar("Fitting", total, quiet=quiet) as advance, workers(execution.client) as crew:
+        base = parts.do("base", partial(_fit_bases, photos, labels, options, crew), Mixture)
         advance()
         fitted = []
         curves: LevelCurves = {}
         for number, members in enumerate(groups):
             everyone = np.arange(len(images)) if members is None else members
-            fit = _Details(photos, everyone, steps, options, len(groups), crew, advance, number)
+            fit = _Details(photos, everyone, steps, options, len(groups), crew, advance, number, parts)
             n_levels = steps[-1].level + 1
             begin = number * n_levels
             levels, found = fit.fit(n_components and n_components[begin : begin + n_levels])
@@ -136,9 +142,11 @@ class _Details:
         workers: Workers,
         advance: Steps,
         number: int,
+        parts: Parts,
     ) -> None:
         self._photos, self._members, self._steps, self._options = photos, members, steps, options
         self._workers, self._advance, self._number = workers, advance, number
+        self._parts = parts.under(f"group-{number}")
         self._most = MAX_COMPONENTS // n_groups
 
     def fit(
@@ -160,14 +168,18 @@ class _Details:
             chosen.append(found[0].best)
         mixtures = self._workers.send(
             [
-                partial(
-                    polish,
-                    one.positions,
-                    one.rungs[chosen[one.step.level]].mixture,
-                    self._options.max_iter,
-                    self._options.tol,
+                self._kept(
+                    f"step-{number}-of-{chosen[one.step.level]}-components",
+                    partial(
+                        polish,
+                        one.positions,
+                        one.rungs[chosen[one.step.level]].mixture,
+                        self._options.max_iter,
+                        self._options.tol,
+                    ),
+                    ConditionalMixture,
                 )
-                for one in climbed
+                for number, one in enumerate(climbed)
             ],
             self._advance,
         )
@@ -187,14 +199,19 @@ class _Details:
         )
         rungs = self._workers.send(
             [
-                partial(
-                    climb_ladder,
-                    positions,
-                    judged,
-                    candidates[step.level],
-                    random_state=self._options.random_state,
+                self._kept(
+                    f"step-{number}-candidates",
+                    partial(
+                        climb_ladder,
+                        positions,
+                        judged,
+                        candidates[step.level],
+                        random_state=self._options.random_state,
+                    ),
+                    Rung,
+                    Gaussians,
                 )
-                for step, (_, positions, judged) in zip(self._steps, taken, strict=True)
+                for number, (step, (_, positions, judged)) in enumerate(zip(self._steps, taken, strict=True))
             ],
             self._advance,
         )
@@ -202,6 +219,10 @@ class _Details:
             _Climbed(step, everything, found)
             for step, (everything, _, _), found in zip(self._steps, taken, rungs, strict=True)
         ]
+
+    def _kept(self, name: str, task: Callable[[], T], *kinds: type) -> Callable[[], T]:
+        """A task that can be sent away, done only where it has not been before."""
+        return partial(self._parts.do, name, task, *kinds)
 
     def _take(self, step: Step, compared: bool) -> tuple[Positions, Positions, Positions]:
         """Positions of a step: all, those to fit candidates on, and those to judge them by."""
