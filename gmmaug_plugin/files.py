@@ -1,9 +1,16 @@
 """Files that are whole or absent."""
 
 import os
+import re
 import secrets
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+_RANDOM = 6
+_ABANDONED = 3600.0
+"""Seconds after which nobody writes an unfinished file any more."""
 
 
 def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] | None = None) -> None:
@@ -14,10 +21,12 @@ def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] 
         contents: All bytes of the file.
         check: Called with the temporary file before it is renamed; what it raises stops the write.
 
+    What processes that were killed while they wrote the same target left beside it is removed after an hour.
+
     Raises:
         OSError: The file cannot be written; whatever was there before is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(_RANDOM)}.part")
     try:
         with temporary.open("xb") as file:
             file.write(contents)
@@ -29,3 +38,12 @@ def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] 
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _drop_abandoned(path)
+
+
+def _drop_abandoned(path: Path) -> None:
+    unfinished = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{{2 * _RANDOM}}}\.part")
+    with suppress(OSError):
+        for other in path.parent.iterdir():
+            if unfinished.fullmatch(other.name) and time.time() - other.stat().st_mtime > _ABANDONED:
+                other.unlink()

@@ -1,5 +1,6 @@
 """``gmmaug-fit`` and ``gmmaug fit``: photos to a file."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -265,3 +266,7 @@ def _check_target(output: Path) -> None:
     if output.suffix != ".safetensors":
         raise ValueError(f"The output must be named NAME.safetensors. Received: {output}")
     check_folder(output)
+    if output.is_dir():
+        raise ValueError(f"The output must be a file. Received: a folder, {output}")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise PermissionError(f"The output's folder must be one to write in. Received: {output}")
