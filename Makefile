@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all test-lowest audit lint format bench reliability clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -19,6 +19,23 @@ test: .venv/installed
 test-all: .venv/installed
 	GMMAUG_ALL_TESTS=1 $(MAKE) test
 
+# The lowest versions of dependencies that pyproject.toml allows; a fresh .venv has the newest ones.
+.venv-lowest/installed: pyproject.toml .venv/installed
+	$(PYTHON) -m venv .venv-lowest
+	$(BIN)/python -m reliability.lowest > .venv-lowest/lowest.txt
+	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest/lowest.txt --editable '.[dev]'
+	touch $@
+
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# Known vulnerabilities of both sets of versions; asks advisory databases, so it needs a network.
+audit: .venv-lowest/installed
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet 'pip-audit>=2.7,<3'
+	.venv-audit/bin/pip-audit --strict --path $(wildcard .venv/lib/python3*/site-packages)
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv-lowest/lowest.txt
+
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -31,5 +48,8 @@ format: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
+reliability: .venv/installed
+	$(BIN)/python -m reliability
+
 clean:
-	rm -rf .venv demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-audit demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
