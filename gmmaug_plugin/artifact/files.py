@@ -5,7 +5,8 @@ from types import ModuleType
 from typing import Any
 
 from gmmaug_plugin.artifact import multiscale, pca
-from gmmaug_plugin.artifact.container import ArtifactError, Reader, open_container, write_container
+from gmmaug_plugin.artifact.container import Reader, open_container, write_container
+from gmmaug_plugin.artifact.errors import ArtifactError
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.multiscale import MultiscaleMixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture

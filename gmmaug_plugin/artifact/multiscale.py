@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact.container import ArtifactError, Reader
+from gmmaug_plugin.artifact.container import Reader
+from gmmaug_plugin.artifact.errors import ArtifactError
 from gmmaug_plugin.artifact.shared import (
     MIXTURE_TENSORS,
     are_classes,

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact.container import ArtifactError, Reader
+from gmmaug_plugin.artifact.container import Reader
+from gmmaug_plugin.artifact.errors import ArtifactError
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.strengths import Strengths
