@@ -144,6 +144,16 @@ class Mixture:
         by_component = engine.take_columns(quadratic, engine.constant(self.groups))
         return linear - 0.5 * by_component + engine.constant(form.constants)
 
+    def has_densities(self) -> bool:
+        """Whether float64 can tell the densities of all components: no covariance is as good as singular."""
+        try:
+            with np.errstate(all="ignore"):
+                form = self._quadratic_form
+                known = np.isfinite(form.constants[self.weights > 0]).all()
+                return bool(known and all(np.isfinite(part).all() for part in (form.linear, form.whiteners)))
+        except (np.linalg.LinAlgError, ValueError):
+            return False
+
     @cached_property
     def _quadratic_form(self) -> "_QuadraticForm":
         return _quadratic_form(self)
