@@ -18,7 +18,7 @@ from gmmaug_plugin.files import write_whole
 METADATA_KEY = "gmmaug"
 """The one metadata key: with several, safetensors writes them in an order that changes from run to run."""
 
-_DIGEST = "sha256"
+DIGEST_KEY = "sha256"
 """Key of the checksum in the document; it covers everything else."""
 
 _MOST_METADATA = 2**24
@@ -67,8 +67,8 @@ class Reader:
     def check_digest(self) -> None:
         """Raise :class:`ArtifactError` unless document and tensors are those that were written."""
         tensors = {name: self._whole(name) for name in sorted(self.shapes)}
-        document = {name: value for name, value in self.document.items() if name != _DIGEST}
-        if self.document.get(_DIGEST) != _digest(document, tensors):
+        document = {name: value for name, value in self.document.items() if name != DIGEST_KEY}
+        if self.document.get(DIGEST_KEY) != digest(document, tensors):
             raise ArtifactError(
                 "The file's contents must have the SHA-256 that it tells. "
                 "Received: another, so the file is damaged"
@@ -112,7 +112,7 @@ def write_container(
     """
     contiguous = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
     try:
-        signed = canonical({**document, _DIGEST: _digest(document, contiguous)})
+        signed = canonical({**document, DIGEST_KEY: digest(document, contiguous)})
     except ValueError as error:
         raise ArtifactError(f"A model's info must be plain JSON values. Received: {error}") from error
     contents = save(contiguous, metadata={METADATA_KEY: signed})
@@ -120,13 +120,13 @@ def write_container(
     return len(contents)
 
 
-def _digest(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+def digest(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
     """SHA-256 over the document and all tensors in the order of their names."""
-    digest = hashlib.sha256(canonical(document).encode())
+    summed = hashlib.sha256(canonical(document).encode())
     for name, array in tensors.items():
-        digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+        summed.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
+        summed.update(np.ascontiguousarray(array).data)
+    return summed.hexdigest()
 
 
 def _read_document(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
