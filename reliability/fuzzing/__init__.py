@@ -1,1 +1,1 @@
-"""Parts of ``reliability.fuzz``: what files are made of, how they are changed, and what loading one may do."""
+"""Parts of ``reliability.fuzz``: what files are made of, how they change, what loading one may do."""

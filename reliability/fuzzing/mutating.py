@@ -180,7 +180,9 @@ def rename(parts: Parts, rng: random.Random) -> None:
     name = _name(parts, rng)
     array = parts.tensors.pop(name, np.zeros(1))
     if rng.random() < 0.6:
-        parts.tensors[rng.choice(["extra", name + "x", "", "template_codes", "x" * 3000, "\n\x1b[0m"])] = array
+        parts.tensors[rng.choice(["extra", name + "x", "", "template_codes", "x" * 3000, "\n\x1b[0m"])] = (
+            array
+        )
     if rng.random() < 0.3:
         parts.tensors[name] = array
 
@@ -247,7 +249,9 @@ def _lie(header: dict[str, Any], name: str, rng: random.Random) -> None:
     if kind == 0 and told["shape"]:
         told["shape"][rng.randrange(len(told["shape"]))] = rng.choice(SIZES)
     elif kind == 1:
-        told["shape"] = rng.choice([[], [0], [2**62, 0], [0, 2**63], [1] * 70, [2**40] * 5000, None, "3", [1.0], [True]])
+        told["shape"] = rng.choice(
+            [[], [0], [2**62, 0], [0, 2**63], [1] * 70, [2**40] * 5000, None, "3", [1.0], [True]]
+        )
     elif kind == 2:
         told["dtype"] = rng.choice([*DTYPE_NAMES, None, 3])
     elif kind == 3:
@@ -255,7 +259,9 @@ def _lie(header: dict[str, Any], name: str, rng: random.Random) -> None:
     elif kind == 4:
         told["data_offsets"] = rng.choice([[], [0], [0, 0, 0], [8, 0], None, [0.0, 4.0], [0, 2**64]])
     elif kind == 5:
-        header["__metadata__"] = rng.choice([None, {}, {"gmmaug": 3}, {"other": "x"}, [], "gmmaug", {"gmmaug": ""}])
+        header["__metadata__"] = rng.choice(
+            [None, {}, {"gmmaug": 3}, {"other": "x"}, [], "gmmaug", {"gmmaug": ""}]
+        )
     else:
         header[rng.choice(["extra", name])] = dict(told, more=1) if rng.random() < 0.5 else json_value(rng)
     if isinstance(header.get(name), dict):

@@ -69,7 +69,7 @@ class Run:
 
 
 def run_random(run: Run, seed: int) -> None:
-    """Changes to sound files, chance alone; small files are taken more often, since they are loaded sooner."""
+    """Changes to sound files by chance; small ones are taken more often, since they are loaded sooner."""
     rng = random.Random(seed)
     weights = [1 / len(contents) for contents in run.seeds]
     sources = [(contents, take_apart(contents)) for contents in run.seeds]
@@ -103,7 +103,9 @@ def run_atheris(run: Run, seed: int, folder: Path) -> None:
             run.write()
 
     options = [f"-runs={run.left}", f"-seed={seed}", "-max_len=200000", "-rss_limit_mb=0", "-len_control=0"]
-    atheris.Setup([sys.argv[0], *options, "-print_final_stats=1", str(corpus)], execute, custom_mutator=change)
+    atheris.Setup(
+        [sys.argv[0], *options, "-print_final_stats=1", str(corpus)], execute, custom_mutator=change
+    )
     atheris.Fuzz()
 
 

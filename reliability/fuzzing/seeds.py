@@ -10,7 +10,7 @@ from gmmaug_plugin.models.strengths import Strengths
 from tests.factories import random_model
 from tests.multiscale_models import random_multiscale
 
-OLD_FILES = Path(__file__).resolve().parents[2] / "tests" / "fixtures"
+OLD_FILES = Path(__file__).resolve().parents[2] / "tests" / "artifact" / "formats"
 
 
 def seed_files() -> list[bytes]:

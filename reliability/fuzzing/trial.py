@@ -107,7 +107,11 @@ def use(model: ImageModel, path: Path) -> None:
         model.vary(images[:1].astype(np.float32) / 255, label=label, strength=1.0, seed=1)
     save_model(model, path)
     again = load_model(path)
-    assert (again.class_names, again.info, again.strengths) == (model.class_names, model.info, model.strengths)
+    assert (again.class_names, again.info, again.strengths) == (
+        model.class_names,
+        model.info,
+        model.strengths,
+    )
     assert (again.sample(8, seed=0)[0] == images).all()
 
 
