@@ -50,7 +50,7 @@ class Parts:
         header: dict[str, Any] = {"__metadata__": {METADATA_KEY: self._text()}}
         begin, contents = 0, []
         for name, array in sorted(self.tensors.items(), key=lambda item: (-item[1].itemsize, item[0])):
-            code = _CODES.get(array.dtype, array.dtype.name)
+            code = _CODES.get(array.dtype) or array.dtype.name
             offsets = [begin, begin + array.nbytes]
             header[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": offsets}
             contents.append(array.tobytes())

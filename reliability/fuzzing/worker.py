@@ -1,7 +1,7 @@
 """A process that loads changed files: a fault that ends it ends nothing else.
 
-``python -m reliability.fuzzing.worker ENGINE EXECUTIONS SEED FOLDER`` writes ``counts.json`` to the folder, and
-to ``failures`` in it every input that failed.
+``python -m reliability.fuzzing.worker ENGINE EXECUTIONS SEED FOLDER`` writes ``counts.json`` to the folder,
+and to ``failures`` in it every input that failed.
 """
 
 import sys
