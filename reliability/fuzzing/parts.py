@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,9 @@ class Parts:
             contents.append(array.tobytes())
             begin += array.nbytes
         for change in self.change_header:
-            change(header)
+            # What an earlier lie left of the header may be nothing to lie about.
+            with suppress(LookupError, TypeError, ValueError, AttributeError):
+                change(header)
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
         whole = len(text).to_bytes(8, "little") + text + b"".join(contents)
