@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from gmmaug_plugin import load_model
 from gmmaug_plugin.artifact import ArtifactError, describe_artifact, save_model
 from gmmaug_plugin.artifact.documents import MAX_DEPTH
+from gmmaug_plugin.cli import app
 from gmmaug_plugin.models.strengths import Strengths
 from tests.artifact.hostile import MODELS, loaded, parts_of, refused, refused_or_sound, write
 from tests.factories import random_model
@@ -242,3 +244,17 @@ def test_a_described_file_is_checked_as_a_loaded_one(tmp_path: Path) -> None:
         describe_artifact(path)
     write("pca", path)
     assert load_model(path).n_components == MODELS["pca"].n_components
+
+
+def test_inspection_shows_control_characters_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    parts = parts_of("pca")
+    parts.document["info"] = {
+        "photos_per_class": {"\x1b]0;title\x07": 3},
+        "options": {"\x1b[2J": "\ud800"},
+    }
+    path.write_bytes(parts.to_bytes())
+    told = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["inspect", str(path)], catch_exceptions=False)
+    assert "\x1b" not in told.output
+    assert r"\x1b]0;title\x07" in told.output
+    assert r"\ud800" in told.output
