@@ -146,7 +146,7 @@ def test_changed_templates_are_refused(tmp_path: Path, name: str, change, messag
 
 def test_a_file_of_format_version_1_is_read(tmp_path: Path) -> None:
     """It has neither strengths nor templates: fresh draws, and variation of 0.5."""
-    model = load_model(Path(__file__).parent / "fixtures" / "version-1.safetensors")
+    model = load_model(Path(__file__).parent / "artifact" / "formats" / "version-1-flip.safetensors")
     assert model.strengths == Strengths(synthesis=1.0, variation=0.5)
     assert model.templates is None
     np.testing.assert_array_equal(model.sample(8, seed=0)[0], random_model().sample(8, seed=0)[0])

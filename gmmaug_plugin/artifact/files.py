@@ -5,7 +5,9 @@ from types import ModuleType
 from typing import Any
 
 from gmmaug_plugin.artifact import multiscale, pca
-from gmmaug_plugin.artifact.container import ArtifactError, Reader, open_container, write_container
+from gmmaug_plugin.artifact.container import Reader, open_container, write_container
+from gmmaug_plugin.artifact.documents import shown
+from gmmaug_plugin.artifact.errors import ArtifactError
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.multiscale import MultiscaleMixture
 from gmmaug_plugin.models.pca_mixture import PCAMixture
@@ -57,8 +59,8 @@ def load_model(path: str | Path) -> ImageModel:
         The model.
 
     Raises:
-        ArtifactError: The file is no artifact, damaged, or of a newer format.
-        FileNotFoundError: There is no such file.
+        ArtifactError: The file is no artifact, damaged, or of a newer format; or no file: a folder, a pipe.
+        OSError: It cannot be opened or read; FileNotFoundError if there is none.
 
     Example:
         >>> load_model("flowers.safetensors").class_names  # doctest: +SKIP
@@ -86,8 +88,8 @@ def describe_artifact(path: str | Path) -> dict[str, Any]:
         name (``"mixture"`` the one over codes); and ``file_bytes``.
 
     Raises:
-        ArtifactError: The file is no artifact, damaged, or of a newer format.
-        FileNotFoundError: There is no such file.
+        ArtifactError: The file is no artifact, damaged, or of a newer format; or no file: a folder, a pipe.
+        OSError: It cannot be opened or read; FileNotFoundError if there is none.
     """
     with open_container(Path(path)) as reader:
         _read_codec(reader.document).decode(reader)
@@ -118,7 +120,7 @@ def _count_components(reader: Reader) -> dict[str, int]:
 
 def _codec_of(kind: object) -> ModuleType:
     if not isinstance(kind, str) or kind not in _CODECS:
-        raise ArtifactError(f"The kind of model must be one of {list(_CODECS)}. Received: {kind!r}")
+        raise ArtifactError(f"The kind of model must be one of {list(_CODECS)}. Received: {shown(kind)}")
     return _CODECS[kind]
 
 
@@ -129,11 +131,11 @@ def _read_codec(document: dict[str, Any]) -> ModuleType:
     if document.get("format") != FORMAT or type(found) is not int or found < 1:
         raise ArtifactError(
             f"The document must name format {FORMAT!r} and its version. "
-            f"Received: {document.get('format')!r}, version {found!r}"
+            f"Received: {shown(document.get('format'))}, version {shown(found)}"
         )
     if found > newest:
         raise ArtifactError(
             f"The file was written by a newer gmmaug-plugin: update it to read the file. This one reads "
-            f"format versions up to {newest}. Received: format version {found}"
+            f"format versions up to {newest}. Received: format version {shown(found)}"
         )
     return _codec_of(document.get("kind"))

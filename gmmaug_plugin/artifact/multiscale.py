@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact.container import ArtifactError, Reader
+from gmmaug_plugin.artifact.container import Reader
+from gmmaug_plugin.artifact.documents import shown
+from gmmaug_plugin.artifact.errors import ArtifactError
+from gmmaug_plugin.artifact.ranges import are_densities, check_reach, code_reach
 from gmmaug_plugin.artifact.shared import (
     MIXTURE_TENSORS,
     are_classes,
@@ -19,7 +22,7 @@ from gmmaug_plugin.artifact.shared import (
 )
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.multiscale import ConditionalMixture, MultiscaleMixture, PhotoTemplates
-from gmmaug_plugin.models.multiscale.conditional import EVERY_CLASS, MAX_COMPONENTS, quadratic_form
+from gmmaug_plugin.models.multiscale.conditional import EVERY_CLASS, MAX_COMPONENTS
 from gmmaug_plugin.models.multiscale.contexts import N_CONTEXT, N_DETAILS, PHASES
 from gmmaug_plugin.models.multiscale.layout import n_detail_positions, steps_of
 from gmmaug_plugin.models.multiscale.pyramid import BASE_SIZE, IMAGE_SIZES, detail_sizes
@@ -78,6 +81,7 @@ def decode(reader: Reader) -> MultiscaleMixture:
     reader.check_names(names | _TEMPLATE_TENSORS if has_templates else names)
     told = read_description(reader.document)
     base = read_mixture(reader, _N_BASE, told.n_classes, factors=np.float16)
+    check_reach(float(code_reach(base).max()))
     levels = tuple(
         tuple(_read_details(reader, size, phase, told.n_classes) for phase in PHASES)
         for size in detail_sizes(image_size)
@@ -112,7 +116,7 @@ def _halved(factors: NDArray[np.float32]) -> NDArray[np.float16]:
 def _read_image_size(document: dict[str, Any]) -> int:
     image_size = document.get("image_size")
     if type(image_size) is not int or image_size not in IMAGE_SIZES:
-        raise ArtifactError(f"image_size must be one of {list(IMAGE_SIZES)}. Received: {image_size!r}")
+        raise ArtifactError(f"image_size must be one of {list(IMAGE_SIZES)}. Received: {shown(image_size)}")
     return image_size
 
 
@@ -146,21 +150,10 @@ def _check_details(mixture: ConditionalMixture, names: dict[str, str], n_classes
         raise ArtifactError(
             f"Tensor {names['roots']!r} must have positive diagonals. Received: {diagonals.min():g}"
         )
-    if not _has_densities(mixture):
+    if not are_densities(mixture):
         raise ArtifactError(
             f"Tensors {names['roots']!r} and {names['means']!r} must make finite densities. Received: others"
         )
-
-
-def _has_densities(mixture: ConditionalMixture) -> bool:
-    """Whether float32 can hold the densities: finite roots and means may still be too far apart for that."""
-    equal = np.ones(mixture.n_components)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            form = quadratic_form(equal, mixture.means.astype(np.float64), mixture.full_roots())
-            return bool(np.isfinite(form.astype(np.float32)).all())
-    except np.linalg.LinAlgError:
-        return False
 
 
 def _read_templates(reader: Reader, base: Mixture, levels: Levels) -> PhotoTemplates:

@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact.container import ArtifactError, Reader
+from gmmaug_plugin.artifact.container import Reader
+from gmmaug_plugin.artifact.documents import shown
+from gmmaug_plugin.artifact.errors import ArtifactError
+from gmmaug_plugin.artifact.ranges import GREATEST_VARIANCE, LEAST_VARIANCE, check_basis, code_reach
 from gmmaug_plugin.artifact.shared import (
     MIXTURE_TENSORS,
     check_template_components,
@@ -63,9 +66,14 @@ def decode(reader: Reader) -> PCAMixture:
     basis = _read_basis(reader, symmetry, image_size)
     mixture = read_mixture(reader, basis.n_dimensions, told.n_classes)
     noise_variance = reader.document.get("noise_variance")
-    if not isinstance(noise_variance, float) or not noise_variance > 0:
-        raise ArtifactError(f"noise_variance must be a positive number. Received: {noise_variance!r}")
+    if not isinstance(noise_variance, float) or not LEAST_VARIANCE <= noise_variance <= GREATEST_VARIANCE:
+        raise ArtifactError(
+            f"noise_variance must be a positive number, {LEAST_VARIANCE:g} to {GREATEST_VARIANCE:g}. "
+            f"Received: {shown(noise_variance)}"
+        )
     templates = _read_templates(reader, mixture) if has_templates else None
+    reach = code_reach(mixture)
+    check_basis(basis, reach if templates is None else np.maximum(reach, templates.reach()))
     reader.check_digest()
     return PCAMixture(basis, mixture, noise_variance, *told, templates)
 
@@ -73,10 +81,10 @@ def decode(reader: Reader) -> PCAMixture:
 def _read_geometry(document: dict[str, Any]) -> tuple[Symmetry, int]:
     symmetry, image_size = document.get("symmetry"), document.get("image_size")
     if symmetry not in SYMMETRIES:
-        raise ArtifactError(f"symmetry must be one of {list(SYMMETRIES)}. Received: {symmetry!r}")
+        raise ArtifactError(f"symmetry must be one of {list(SYMMETRIES)}. Received: {shown(symmetry)}")
     if type(image_size) is not int or not 1 <= image_size <= MAX_IMAGE_SIZE:
         raise ArtifactError(
-            f"image_size must be a whole number from 1 to {MAX_IMAGE_SIZE}. Received: {image_size!r}"
+            f"image_size must be a whole number from 1 to {MAX_IMAGE_SIZE}. Received: {shown(image_size)}"
         )
     try:
         part_shape(symmetry, image_size)

@@ -5,12 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact.container import ArtifactError, Reader
+from gmmaug_plugin.artifact.container import Reader
+from gmmaug_plugin.artifact.documents import shown
+from gmmaug_plugin.artifact.errors import ArtifactError
+from gmmaug_plugin.artifact.ranges import check_densities
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.strengths import Strengths
 
 MIXTURE_TENSORS = {"weights", "means", "variances", "factors", "factor_offsets", "groups", "classes"}
+
+MAX_TABLE = 2**28
+"""Components times classes: sampling keeps a float64 for each of these pairs."""
 
 _WEIGHT_SLACK = 1e-6
 
@@ -76,7 +82,7 @@ def read_mixture(
     Raises:
         ArtifactError: A size, type or value is not as it must be.
     """
-    K = length(reader, "weights")
+    K = length(reader, "weights", most=MAX_TABLE // n_classes)
     G = length(reader, "variances", most=K)
     R = length(reader, "factors", most=K * n_dimensions, least=0)
     mixture = Mixture(
@@ -89,6 +95,7 @@ def read_mixture(
         classes=reader.tensor("classes", np.int32, (K,)),
     )
     _check_mixture(mixture, n_classes)
+    check_densities(mixture)
     return mixture
 
 
@@ -145,7 +152,7 @@ def _read_class_names(document: dict[str, Any]) -> tuple[str, ...]:
         or not all(isinstance(name, str) for name in names)
         or len(set(names)) != len(names)
     ):
-        raise ArtifactError(f"class_names must be a list of different names. Received: {names!r}")
+        raise ArtifactError(f"class_names must be a list of different names. Received: {shown(names)}")
     return tuple(names)
 
 
@@ -153,7 +160,7 @@ def _read_strengths(document: dict[str, Any]) -> Strengths:
     """The strengths; format version 1 knew none."""
     values = document.get("strengths", {})
     if not isinstance(values, dict) or not set(values) <= {"synthesis", "variation"}:
-        raise ArtifactError(f"strengths must be those of synthesis and variation. Received: {values!r}")
+        raise ArtifactError(f"strengths must be those of synthesis and variation. Received: {shown(values)}")
     try:
         return Strengths(**values)
     except ValueError as error:
@@ -168,6 +175,9 @@ def _check_mixture(mixture: Mixture, n_classes: int) -> None:
         "factor_offsets must ascend from 0 to the number of factor rows": offsets[0] == 0
         and offsets[-1] == len(mixture.factors)
         and (np.diff(offsets) >= 0).all(),
+        "a covariance must have at most as many factor rows as dimensions": (
+            np.diff(offsets) <= mixture.means.shape[1]
+        ).all(),
         "groups must be numbers of variance rows": mixture.groups.min() >= 0
         and mixture.groups.max() < len(mixture.variances),
         "classes must be the labels 0 to the number of classes, each with a weight": are_classes(

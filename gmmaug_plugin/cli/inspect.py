@@ -32,6 +32,11 @@ def inspect_command(
         console.print(table)
 
 
+def _text(value: object) -> str:
+    """Text of a file as a terminal may show it: whoever wrote the file must not move the cursor."""
+    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)))
+
+
 def _strengths(document: dict[str, Any]) -> str:
     strengths = Strengths(**document.get("strengths", {}))
     return f"{strengths.synthesis:g}, {strengths.variation:g}"
@@ -95,12 +100,12 @@ def _inspection(description: dict[str, Any]) -> list[Table]:
     if "noise_variance" in document:
         about.add_row("noise outside the subspace", f"{document['noise_variance']:.1f} grey levels squared")
     for name, count in info.get("photos_per_class", {}).items():
-        title = escape(f"class {name}") if name else "no classes"
-        about.add_row(title, escape(_class_size(info, name, count)))
+        title = _text(f"class {name}") if name else "no classes"
+        about.add_row(title, _text(_class_size(info, name, count)))
     for row in _components_of_levels(description["components"]).items():
         about.add_row(*row)
     for name, value in info.get("options", {}).items():
-        about.add_row(escape(name), escape(str(value)))
+        about.add_row(_text(name), _text(value))
     parts = Table("part", "shape", "kB", title=f"File, {description['file_bytes'] / 1e6:.2f} MB")
     for name, shape, size in _parts(tensors):
         parts.add_row(name, shape, f"{size:,.1f}")

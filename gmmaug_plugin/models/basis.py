@@ -58,6 +58,29 @@ class Basis:
         """Height and width of the images in pixels."""
         return int(self.mean.shape[0])
 
+    def peaks(self) -> NDArray[np.float64]:
+        """By how many grey levels at most one unit of code changes a pixel, for every dimension."""
+        peaks = []
+        for copies, rows, scale in zip(PART_COPIES[self.symmetry], self.rows, self.scales, strict=True):
+            most = rows.max(axis=(1, 2), initial=0).astype(np.float64)
+            least = rows.min(axis=(1, 2), initial=0).astype(np.float64)
+            peaks.append(np.tile(np.maximum(most, -least) * scale, copies))
+        return np.concatenate(peaks)
+
+    def is_independent(self, least: float) -> bool:
+        """Whether no row is nearly a sum of others: images have codes.
+
+        Args:
+            least: Of the rows as unit vectors, inner products must have no eigenvalue below this.
+        """
+        for gram in self._grams:
+            lengths = np.sqrt(np.diagonal(gram))
+            try:
+                np.linalg.cholesky(gram / np.outer(lengths, lengths) - least * np.eye(len(gram)))
+            except np.linalg.LinAlgError:
+                return False
+        return True
+
     @property
     def n_dimensions(self) -> int:
         """Length of a code: every part's rows, those of a part with two copies twice."""

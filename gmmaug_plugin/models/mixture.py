@@ -144,6 +144,23 @@ class Mixture:
         by_component = engine.take_columns(quadratic, engine.constant(self.groups))
         return linear - 0.5 * by_component + engine.constant(form.constants)
 
+    def has_densities(self) -> bool:
+        """Whether float64 can tell the densities of all components: no covariance is as good as singular.
+
+        Everything else in a density is products of a few float32 numbers, which float64 holds.
+        """
+        factors = self.factors.astype(np.float64)
+        try:
+            with np.errstate(all="ignore"):
+                for variances, (begin, end) in zip(
+                    self.variances, pairwise(self.factor_offsets), strict=True
+                ):
+                    if begin < end:
+                        _inner_root(factors[begin:end] / variances.astype(np.float64), factors[begin:end])
+        except (np.linalg.LinAlgError, ValueError):
+            return False
+        return True
+
     @cached_property
     def _quadratic_form(self) -> "_QuadraticForm":
         return _quadratic_form(self)
@@ -159,6 +176,11 @@ class _QuadraticForm:
     whiteners: NDArray[np.float64]
 
 
+def _inner_root(weighted: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """L with L L^T = I + F V^-1 F^T, of V^-1-weighted factors and factors."""
+    return np.asarray(cholesky(np.eye(len(factors)) + weighted @ factors.T, lower=True))
+
+
 def _quadratic_form(mixture: Mixture) -> _QuadraticForm:
     variances = mixture.variances.astype(np.float64)
     means = mixture.means.astype(np.float64)
@@ -171,7 +193,7 @@ def _quadratic_form(mixture: Mixture) -> _QuadraticForm:
         if begin == end:
             continue
         weighted = factors[begin:end] / variances[group]
-        root = cholesky(np.eye(end - begin) + weighted @ factors[begin:end].T, lower=True)
+        root = _inner_root(weighted, factors[begin:end])
         log_det[group] += 2.0 * np.log(np.diag(root)).sum()
         whitener = solve_triangular(root, weighted, lower=True)
         whiteners[begin:end] = whitener

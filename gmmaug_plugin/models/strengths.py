@@ -34,7 +34,8 @@ class Strengths:
     def __post_init__(self) -> None:
         for name in ("synthesis", "variation"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+            # Compared before it is a float: an int may be too great for one.
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:  # type: ignore[operator]
                 raise ValueError(f"The strength of {name} must be in [0, 1]. Received: {value!r}")
             object.__setattr__(self, name, float(value))
 

@@ -52,6 +52,10 @@ class Templates:
         scales = (np.where(peaks > _NOTHING, peaks, 1.0) / _GREATEST).astype(np.float32)
         return cls(np.rint(codes / scales).astype(np.int8), scales, components.astype(np.int32))
 
+    def reach(self) -> NDArray[np.float64]:
+        """How far from zero codes may be in every dimension, (q,)."""
+        return self.scales.astype(np.float64) * (_GREATEST + 1)
+
     def take(self, engine: Engine, indices: Array) -> Array:
         """Codes, float64 (n, q), of the templates at ``indices``."""
         rounded = engine.cast(engine.take(engine.constant(self.codes), indices), "float64")

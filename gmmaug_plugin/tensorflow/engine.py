@@ -88,6 +88,10 @@ class TensorFlowEngine:
         """Round to the nearest integer, halves to even, in the same dtype."""
         return tf.round(a)
 
+    def clip(self, a: Tensor, low: float, high: float) -> Tensor:
+        """Every element, or the bound that it is beyond."""
+        return tf.clip_by_value(a, low, high)
+
     def sqrt(self, a: Tensor) -> Tensor:
         """Square root, element by element."""
         return tf.sqrt(a)

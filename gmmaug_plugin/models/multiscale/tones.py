@@ -23,6 +23,11 @@ TONE_STEP = 2.0**-8
 level hands to the next is the same number in every engine."""
 
 
+FARTHEST_TONE = 2.0**15
+"""Tones and details end here. White is at 402, so no fit draws any as far; but a file may hold a mixture
+whose details grow from level to level until float32 cannot hold them."""
+
+
 def to_tones(engine: Engine, grey: Array) -> Array:
     """Tones of grey levels 0..255, float32, multiples of ``TONE_STEP``."""
     return round_tones(engine, exact_tones(engine, grey))
@@ -41,8 +46,9 @@ def to_grey(engine: Engine, tones: Array) -> Array:
 
 
 def round_tones(engine: Engine, tones: Array) -> Array:
-    """Round float64 tones to multiples of ``TONE_STEP``, as float32."""
-    return engine.cast(engine.round(tones * (1.0 / TONE_STEP)) * TONE_STEP, "float32")
+    """Round float64 tones to multiples of ``TONE_STEP`` within ``FARTHEST_TONE``, as float32."""
+    near = engine.clip(tones, -FARTHEST_TONE, FARTHEST_TONE)
+    return engine.cast(engine.round(near * (1.0 / TONE_STEP)) * TONE_STEP, "float32")
 
 
 def log_slope(grey: NDArray[np.floating]) -> NDArray[np.float64]:
