@@ -154,6 +154,5 @@ def variation(
         images = model.move(engine, images, np.full(N, strength), rows, *noise(model, [seed, move, 1]))
     components, codes = engine.drawn[0], codes_of(model, images)
     found = {"components": of_counts(np.bincount(components, minlength=truth.n_components), truth.weights)}
-    if labelled:
-        found["components of other classes"] = float((truth.classes[components] == labels).all())
+    assert not labelled or (truth.classes[components] == labels).all()
     return found | of_marginals(truth, codes) | of_components(truth, codes, components)
