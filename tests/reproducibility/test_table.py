@@ -10,8 +10,10 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "reproducibility.md").read_text(encoding="utf-8")
 PROMISES = ("same bytes", "one grey level", "never alike", "not promised")
+NOTHING_TO_SAY = "\N{EN DASH}"
 CELL = re.compile(
-    r"(?:\[(?P<linked>[^\]]+)\]\[(?P<test>[^\]]+)\]|(?P<plain>[^\[\]()]+?))(?: \((?P<note>\d)\))?"
+    r"(?:\[(?P<linked>[^\]]+)\]\[(?P<test>[^\]]+)\]|(?P<plain>[^\[\]()]+?))"  # [what holds][test], or words
+    r"(?: \((?P<note>\d)\))?"
 )
 
 
