@@ -1,6 +1,6 @@
 """Tests of statistics, repeated over many seeds: how often do they cry wolf?
 
-    python -m reliability.statistics [--seeds 200] [--laws WORD ...] [--json FILE]
+    python -m reliability.statistics [--seeds 200] [--laws WORD ...] [--models-only] [--json FILE]
 
 Every law that ``tests/statistics`` tests with one seed is tested with many. Counted are tests with an alarm
 and without; alarms are unexplained where they are more than the stated rate allows. Under the promised law
@@ -65,18 +65,18 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--laws", nargs="+", default=[""], metavar="WORD", help="with one in the name")
+    parser.add_argument("--models-only", action="store_true", help="without the adapters' laws")
     add_json(parser)
     arguments = parser.parse_args(words)
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    from tests.statistics.adapter_laws import LAWS as OF_ADAPTERS
+    known = dict(LAWS)
+    if not arguments.models_only:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+        from tests.statistics.adapter_laws import LAWS as OF_ADAPTERS
 
-    laws = {
-        name: law
-        for name, law in {**LAWS, **OF_ADAPTERS}.items()
-        if any(word in name for word in arguments.laws)
-    }
+        known |= OF_ADAPTERS
+    laws = {name: law for name, law in known.items() if any(word in name for word in arguments.laws)}
     if not laws:
-        parser.error(f"No law has such a word: there are {', '.join(LAWS)}. Received: {arguments.laws}")
+        parser.error(f"No law has such a word: there are {', '.join(known)}. Received: {arguments.laws}")
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     return finish([repeat(laws, seeds)], arguments.json)
 
