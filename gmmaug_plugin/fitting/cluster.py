@@ -11,15 +11,12 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from gmmaug_plugin.fitting.pieces import Pieces, own_arguments
+from gmmaug_plugin.fitting.together import one_thread
 from gmmaug_plugin.fitting.workers import Client, Here
 from gmmaug_plugin.progress import Advance
 
@@ -225,40 +222,9 @@ class ClusterPieces(Pieces[P]):
         ]
 
 
-class _OneThread:
-    """Keeps all products of this process to one thread while any task wants it.
-
-    Most limits are the whole process's. Tasks that each set them and then what they found before undo one
-    another's, so a thread of its own sets them for the first task and takes them back after the last.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._n_tasks = threading.Lock(), 0
-        self._keeper, self._limits = ThreadPoolExecutor(1), ExitStack()
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._n_tasks == 0:
-                self._keeper.submit(lambda: self._limits.enter_context(threadpool_limits(1))).result()
-            self._n_tasks += 1
-        try:
-            # OpenMP keeps its number of threads per thread, so every task sets its own.
-            with threadpool_limits(1):
-                yield
-        finally:
-            with self._lock:
-                self._n_tasks -= 1
-                if self._n_tasks == 0:
-                    self._keeper.submit(self._limits.close).result()
-
-
-_one_thread = _OneThread()
-
-
 def _alone(function: Callable[..., T], *arguments: Any) -> T:
     """Call with one thread for every product, as the workers of one process do: so bytes are the same."""
-    with _one_thread():
+    with one_thread():
         return function(*arguments)
 
 

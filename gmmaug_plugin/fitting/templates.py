@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.engine import NumpyEngine
@@ -79,6 +80,8 @@ def _encode(model: PCAMixture, images: NDArray[np.uint8]) -> NDArray[np.float64]
 
 def _cover(codes: NDArray[np.float64], n: int, random_state: int) -> NDArray[np.intp]:
     """Rows nearest to the centres of ``n`` clusters, fewer where clusters share one."""
-    clusters = KMeans(n, n_init=1, random_state=random_state).fit(codes)
-    distances = clusters.transform(codes)
+    # Threads of k-means add up in the order in which they end, and a process that had some cannot fork.
+    with threadpool_limits(1, "openmp"):
+        clusters = KMeans(n, n_init=1, random_state=random_state).fit(codes)
+        distances = clusters.transform(codes)
     return np.unique(distances.argmin(axis=0))

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from gmmaug_plugin.fitting.pieces import HerePieces, Pieces
+from gmmaug_plugin.fitting.together import no_word_of_convergence, one_thread
 from gmmaug_plugin.images.storage import Images, ImageSource, SharedImages, share_images
 from gmmaug_plugin.progress import Advance
 
@@ -105,7 +105,8 @@ def workers(client: Client = None) -> Iterator[Workers]:
     each number of them; so does k-means. Here the tasks are shared out instead, each stays in one
     thread, and none sees another: the same tasks give the same bytes on any number of cores. There
     are as many workers as those libraries would have had threads, so ``OMP_NUM_THREADS`` and
-    ``threadpoolctl`` are heeded. The limit holds for the whole process while the body runs.
+    ``threadpoolctl`` are heeded. The limit holds for the whole process while the body runs, and until the
+    last of several fits at once is done.
 
     Args:
         client: Of a Dask cluster that does what can be sent away; None does everything here.
@@ -113,11 +114,8 @@ def workers(client: Client = None) -> Iterator[Workers]:
     Yields:
         What does the tasks.
     """
-    n_workers = max((library["num_threads"] for library in threadpool_info()), default=1)
-    pool = ThreadPoolExecutor(n_workers, initializer=_begin_to_work)
-    with warnings.catch_warnings(), threadpool_limits(1):
-        # Filters are the whole process's: threads that set and reset them each on its own undo one another's.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with one_thread() as n_workers, no_word_of_convergence():
+        pool = ThreadPoolExecutor(n_workers, initializer=_begin_to_work)
         try:
             here = Here(pool, n_workers)
             if client is None:

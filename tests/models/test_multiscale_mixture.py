@@ -11,11 +11,10 @@ from scipy.stats import norm
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.multiscale import MultiscaleMixture
-from gmmaug_plugin.models.multiscale.contexts import Grids
-from gmmaug_plugin.models.multiscale.multiscale_mixture import Codes, vectors_at
 from gmmaug_plugin.models.multiscale.pyramid import split
 from gmmaug_plugin.models.multiscale.tones import TONE_STEP, to_tones
 from tests.factories import component_covariance
+from tests.multiscale_codes import drawn_codes, innovations_of, noise_of
 from tests.multiscale_models import random_multiscale
 
 ENGINE = NumpyEngine()
@@ -39,11 +38,6 @@ def by_class() -> MultiscaleMixture:
 @pytest.fixture(scope="module")
 def flowers() -> np.ndarray:
     return make_flowers(24, image_size=32, n_classes=1)[0]
-
-
-def noise_of(model: MultiscaleMixture, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return rng.random((n, model.uniform_width)), rng.standard_normal((n, model.noise_width), np.float32)
 
 
 # --- strengths --------------------------------------------------------------------------------------------
@@ -172,46 +166,12 @@ def test_a_model_survives_pickling(templates: int, flowers: np.ndarray) -> None:
 # --- the move leaves the law as it is ---------------------------------------------------------------------
 
 
-def innovations_of(
-    model: MultiscaleMixture, grey: np.ndarray, components: tuple[np.ndarray, ...]
-) -> list[np.ndarray]:
-    """Innovations (3, N) of all steps of images whose components are known."""
-    coarse, pyramid = to_tones(ENGINE, grey), []
-    for _ in model.levels:
-        coarse, details = split(coarse)
-        pyramid.append((Grids(coarse), details))
-    phases = {"first": 0, "second": 1, "third": 2}
-    return [
-        model.levels[step.level][phases[step.phase]].innovations(
-            ENGINE, vectors_at(ENGINE, *pyramid[-1 - step.level], step.phase), drawn
-        )
-        for step, drawn in zip(model.steps, components, strict=True)
-    ]
-
-
 def assert_standard_normal(numbers: np.ndarray, n_tests: int) -> None:
     """Mean 0 and variance 1; false alarms as stated, of ``n_tests`` tests together."""
     beyond = norm.isf(FALSE_ALARMS / (4 * n_tests))
     assert abs(numbers.mean()) < beyond / np.sqrt(numbers.size)
     # What rounding to grey levels and tones adds is far below this.
     assert abs(numbers.var() - 1.0) < beyond * np.sqrt(2.0 / numbers.size)
-
-
-def drawn_codes(model: MultiscaleMixture, n: int, seed: int) -> Codes:
-    """Fixed component maps, the same for all images, and a fresh base and innovations for each."""
-    rng = np.random.default_rng(seed)
-    base_components = np.full(n, 1, np.int32)
-    _, normal = noise_of(model, n, seed)
-    base = model.base.means[1].astype(float) + model.base.deviations(
-        ENGINE, base_components, normal[:, : model.base.noise_width]
-    )
-    components = []
-    for step in model.steps:
-        mixture = model.levels[step.level][0]
-        one_image = rng.integers(0, mixture.n_components, (1, step.end))
-        components.append(step.columns(ENGINE, np.repeat(one_image, n, axis=0)).astype(np.int32))
-    innovations = tuple(rng.standard_normal((3, len(one))) for one in components)
-    return Codes(base, base_components, tuple(components), innovations)
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])

@@ -1,0 +1,55 @@
+"""Fits that overlap: none lifts another's limits, and the last one leaves all as it was."""
+
+import threading
+import warnings
+
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from gmmaug_plugin.fitting.together import Together
+from gmmaug_plugin.fitting.workers import workers
+
+
+def n_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_fits_at_once_keep_to_one_thread_and_leave_limits_and_filters_as_they_were() -> None:
+    """The first one ends while the second goes on: more threads would round its products differently."""
+    first_works, first_may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with workers():
+            first_works.set()
+            assert first_may_end.wait(60)
+
+    with threadpool_limits(2):
+        before = list(warnings.filters)
+        thread = threading.Thread(target=first)
+        thread.start()
+        assert first_works.wait(60)
+        with workers() as run:
+            first_may_end.set()
+            thread.join(60)
+            assert n_threads() == {1}
+            assert run([n_threads] * 4) == [{1}] * 4
+        assert n_threads() == {2}
+        assert warnings.filters == before
+
+
+def test_a_setting_that_fails_is_tried_again() -> None:
+    tried = []
+
+    def begin(stack) -> str:
+        tried.append(stack)
+        if len(tried) == 1:
+            raise OSError("no such library")
+        stack.callback(tried.append, "taken back")
+        return "before"
+
+    setting = Together(begin)
+    with pytest.raises(OSError, match="no such library"), setting():
+        pass
+    with setting() as found, setting() as again:
+        assert (found, again) == ("before", "before")
+    assert tried[2:] == ["taken back"]
