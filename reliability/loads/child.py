@@ -13,6 +13,11 @@ from reliability.loads.measuring import Meter, slope
 from reliability.loads.setting import Load
 
 SAMPLES = 100
+LEAST_APART = 50
+"""Batches between samples: to sum up the pages of a large program takes tenths of a second."""
+
+PATIENCE = 20.0
+"""Seconds that what is no longer used may take to go."""
 
 MARK_EVERY = 10
 """Batches after which a load without end tells how far it is."""
@@ -40,7 +45,7 @@ def batches(name: str, options: dict[str, Any]) -> dict[str, Any]:
     before = meter.settled(meter.usage(), 0)
     places: list[int] = []
     amounts: list[tuple[int, int]] = []
-    done, every = 0, max(1, wanted // SAMPLES)
+    done, every = 0, max(LEAST_APART, wanted // SAMPLES)
 
     def tick(_: Any) -> None:
         nonlocal done
@@ -60,7 +65,7 @@ def batches(name: str, options: dict[str, Any]) -> dict[str, Any]:
         seconds = time.perf_counter() - began
         during = meter.usage()
         del load
-    after = meter.settled(before)
+    after = meter.settled(before, PATIENCE)
     own, together = ([amount[i] for amount in amounts] for i in (0, 1))
     tenth = len(places) // 10
     return {

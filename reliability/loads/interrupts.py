@@ -134,7 +134,7 @@ class Program:
             return Ending(f"hangs beyond {patience:.0f} s", patience, said=self.said[-3000:])
         seconds = time.monotonic() - began
         outcome = "interrupted" if code in {130, -signal.SIGINT} else f"ended with status {code}"
-        return Ending(outcome, seconds, self._left(), self.said[-3000:])
+        return Ending(outcome, seconds, self.left(), self.said[-3000:])
 
     def result(self, patience: float) -> dict[str, Any]:
         """Wait for the end and return what it measured; raise :class:`RuntimeError` if it ends otherwise."""
@@ -144,7 +144,8 @@ class Program:
         found: dict[str, Any] = json.loads(self.said.splitlines()[-1])
         return found
 
-    def _left(self, patience: float = 10.0) -> list[str]:
+    def left(self, patience: float = 10.0) -> list[str]:
+        """What is there after its end, once patience is at an end, too."""
         end = time.monotonic() + patience
         while True:
             family = self.family()

@@ -88,6 +88,7 @@ class Fit(Load):
     """A real ``fit`` with worker threads or processes."""
 
     ways = ("stop_training", "exception")
+    per_epoch = 2000
     options: ClassVar[dict[str, Any]] = {"workers": 4}
 
     def __init__(self, plain: bool, per_epoch: int) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ WARM_UP = 0.1
 """Share of a run that is not looked at: caches and pools fill."""
 
 SHM = Path("/dev/shm")
+
+_OF_LOADERS = re.compile("torch_|psm_|pym-|sem[.]|mp-")
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,12 @@ class Meter:
             processes=len(self._self.children(recursive=True)),
             threads=self._self.num_threads(),
             files=self._self.num_fds(),
-            mapped=len(self._self.memory_maps(grouped=True)),
+            mapped=len(set(_mapped())),
             shared=len(left_shared(self._shared_before, self._family())),
             left=sum(1 for _ in Path(tempfile.gettempdir()).rglob("*")),
         )
 
-    def settled(self, before: Usage, patience: float = 20.0) -> Usage:
+    def settled(self, before: Usage, patience: float) -> Usage:
         """What is in use once nothing is more than before, or patience is at an end."""
         end = time.monotonic() + patience
         while True:
@@ -82,12 +85,15 @@ class Meter:
 
 
 def proportional_memory(pid: int) -> int:
-    """Bytes of a process, each page divided among those that share it; 0 of one that has gone."""
-    with contextlib.suppress(OSError, psutil.Error):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
+    """Bytes of a process, each page divided among those that share it; 0 of one that has gone.
+
+    Without pages of files: how many programs share a library is not up to this one.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def slope(batches: list[int], amounts: list[int]) -> float:
@@ -98,9 +104,15 @@ def slope(batches: list[int], amounts: list[int]) -> float:
     return float(theilslopes(np.array(amounts[begin:]), np.array(batches[begin:])).slope)
 
 
+def _mapped() -> Iterator[str]:
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if "/" in line:
+            yield line[line.index("/") :]
+
+
 def shared_entries() -> set[str]:
-    """Names in shared memory."""
-    return {entry.name for entry in SHM.iterdir()} if SHM.is_dir() else set()
+    """Names in shared memory that loaders give; any program may put other files there."""
+    return {entry.name for entry in SHM.iterdir() if _OF_LOADERS.match(entry.name)} if SHM.is_dir() else set()
 
 
 def left_shared(before: set[str], family: set[int]) -> set[str]:
@@ -108,7 +120,9 @@ def left_shared(before: set[str], family: set[int]) -> set[str]:
     new = shared_entries() - before
     if not new:
         return new
-    return new - {name for pid in psutil.pids() if pid not in family for name in _shared_of(pid)}
+    others = [pid for pid in psutil.pids() if pid not in family]
+    theirs = {name for pid in others for name in _shared_of(pid)}
+    return {name for name in new - theirs if not set(map(int, re.findall("[0-9]+", name))) & set(others)}
 
 
 def _shared_of(pid: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 # ruff: noqa: D102 - the methods are documented where Load declares them.
 
 import multiprocessing
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from gmmaug_plugin.albumentations import GMMSynthesize, GMMVary
 from reliability.loads.setting import MODELS, EnoughError, Load, Tick, photos, raise_after
 
-BATCH = 4
+BATCH = 2
 
 
 class Photos:
@@ -37,6 +38,8 @@ _photos: Photos | None = None
 
 
 def _begin(given: Photos) -> None:
+    # As Python's users do: a worker that Ctrl-C kills takes its work along, and may keep a lock.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _photos  # noqa: PLW0603 - a worker of a pool has nowhere else to keep it
     _photos = given
 
@@ -51,6 +54,7 @@ class Pipelines(Load):
     """What all loaders of transforms have in common."""
 
     ways = ("break", "del", "exception")
+    per_epoch = 2000
     method: ClassVar[str] = "fork"
 
     def __init__(self, plain: bool, per_epoch: int) -> None:
