@@ -9,6 +9,7 @@
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,7 +198,8 @@ def _leave_interrupts_to_the_trainer() -> None:
     A worker that dies takes its batch along. Keras waits for that without end, in native code, where the
     trainer cannot be interrupted any more.
     """
-    if multiprocessing.current_process().name.startswith(_KERAS_WORKER):
+    in_worker = multiprocessing.current_process().name.startswith(_KERAS_WORKER)
+    if in_worker and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

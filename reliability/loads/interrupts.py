@@ -113,9 +113,9 @@ class Program:
             child.pid for child in children if not any(name in " ".join(child.cmdline()) for name in helpers)
         ]
 
-    def wait_for(self, word: str) -> None:
-        """Wait until it has written a word; raise :class:`RuntimeError` if it ends without."""
-        end = time.monotonic() + BEGINNING
+    def wait_for(self, word: str, patience: float = BEGINNING) -> None:
+        """Wait until it has written a word; raise :class:`RuntimeError` if it does not, or ends before."""
+        end = time.monotonic() + patience
         while word not in self.said:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"the load did not come to {word!r}: {self.said[-2000:]}")

@@ -16,7 +16,7 @@ pytest.importorskip("albumentations")
 
 from reliability.loads import child
 from reliability.loads.checks import beyond
-from reliability.loads.interrupts import MARK, Program, interrupted, without_worker
+from reliability.loads.interrupts import MARK, PATIENCE, Program, interrupted, without_worker
 from reliability.loads.loads import names
 from reliability.loads.measuring import slope
 from reliability.loads.setting import Load
@@ -75,7 +75,7 @@ def test_workers_of_keras_leave_ctrl_c_to_the_trainer() -> None:
         for worker in workers:
             os.kill(worker, signal.SIGINT)
         done = program.said.count(MARK)
-        program.wait_for(f"\n{10 * (done + 30)} {MARK}")
+        program.wait_for(f"\n{10 * (done + 30)} {MARK}", PATIENCE)
         assert {f"process {pid}" for pid in workers} < set(program.left(0.0))
         program.send(signal.SIGINT, "group")
         ending = program.ending()
