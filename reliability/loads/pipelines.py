@@ -5,6 +5,8 @@ import multiprocessing
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,13 +36,13 @@ class Photos:
 
 
 _photos: Photos | None = None
-"""Those of a worker."""
+"""Those of a worker process."""
 
 
 def _begin(given: Photos) -> None:
     # As Python's users do: a worker that Ctrl-C kills takes its work along, and may keep a lock.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    global _photos  # noqa: PLW0603 - a worker of a pool has nowhere else to keep it
+    global _photos  # noqa: PLW0603 - a worker process has nowhere else to keep it
     _photos = given
 
 
@@ -95,16 +97,24 @@ class Pipelines(Load):
         )
 
 
-class Pool(Pipelines):
-    """A pool of processes of Python's own, new in every epoch."""
+class Executor(Pipelines):
+    """Python's own executor of processes, new in every epoch.
+
+    Not ``multiprocessing.Pool``: to leave that amid its work kills workers, and one that held the lock of
+    the results leaves its trainer waiting for ever (CPython 3.11).
+    """
 
     def epoch(self) -> Iterator[tuple[Any, Any]]:
         context = multiprocessing.get_context(self.method)
-        with context.Pool(2, _begin, (self.photos,)) as pool:
-            yield from pool.imap(_batch, range(0, len(self.photos), BATCH))
+        with (
+            ProcessPoolExecutor(2, context, _begin, (self.photos,)) as executor,
+            # Closed before the executor, so that it waits for no batch that nobody wants.
+            closing(executor.map(_batch, range(0, len(self.photos), BATCH))) as batches,
+        ):
+            yield from batches
 
 
-class SpawnedPool(Pool):
+class SpawnedExecutor(Executor):
     """The same with processes that begin from nothing."""
 
     method = "spawn"

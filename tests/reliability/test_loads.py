@@ -22,9 +22,9 @@ from reliability.loads.measuring import slope
 from reliability.loads.setting import Load
 from tests.scale.setting import ALL
 
-# Keras and pools fork from a program with threads, of which Python 3.12 and later warn.
+# Keras and executors fork from a program with threads, of which Python 3.12 and later warn.
 multi_threaded_fork = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-IN_DEFAULT = ("mix", "keras-processes", "pool-fork")
+IN_DEFAULT = ("mix", "keras-processes", "executor-fork")
 LEAKS_BY_KERAS = ("keras-threads", "keras-processes")
 OPTIONS = {"plain": False, "per_epoch": 50, "patience": 10.0}
 
@@ -82,7 +82,7 @@ def test_workers_of_keras_leave_ctrl_c_to_the_trainer() -> None:
     assert (ending.outcome, ending.left) == ("interrupted", []), ending.said
 
 
-INTERRUPTED = ["pool-fork", *(name for name in names() if ALL and name != "keras-processes")]
+INTERRUPTED = ["executor-fork", *(name for name in names() if ALL and name != "keras-processes")]
 
 
 @pytest.mark.parametrize("load", dict.fromkeys(INTERRUPTED))
