@@ -92,7 +92,8 @@ def check_interrupts(load: str, n: int, per_epoch: int = 200) -> Tally:
         ending = interrupted(load, {"plain": False, "per_epoch": per_epoch}, target, chance)
         slowest = max(slowest, ending.seconds)
         if ending.clean:
-            tally.outcomes[f"{target} interrupted, nothing left"] += 1
+            what = "folders of PyTorch's sockets" if ending.left else "nothing"
+            tally.outcomes[f"{target} interrupted, {what} left"] += 1
         else:
             tally.failures.append(f"{target}: {ending.outcome}, left {ending.left}: {ending.said[-300:]!r}")
     tally.facts["slowest"] = f"{slowest:.1f} s"

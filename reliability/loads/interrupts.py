@@ -53,9 +53,14 @@ class Ending:
     said: str = ""
 
     @property
+    def worse(self) -> list[str]:
+        """What it left, but for the folders that PyTorch's workers make for sockets and leave when killed."""
+        return [left for left in self.left if not left.startswith("file pymp-")]
+
+    @property
     def clean(self) -> bool:
-        """Whether it ended as a program that is interrupted should, and left nothing."""
-        return self.outcome == "interrupted" and not self.left
+        """Whether it ended as a program that is interrupted should, and left nothing worse."""
+        return self.outcome == "interrupted" and not self.worse
 
 
 class Program:

@@ -88,7 +88,7 @@ INTERRUPTED = ["executor-fork", *(name for name in names() if ALL and name != "k
 @pytest.mark.parametrize("load", dict.fromkeys(INTERRUPTED))
 def test_ctrl_c_ends_a_load_and_leaves_nothing(load: str) -> None:
     ending = interrupted(load, OPTIONS, "group", random.Random(0))
-    assert (ending.outcome, ending.left) == ("interrupted", []), ending.said
+    assert (ending.outcome, ending.worse) == ("interrupted", []), ending.said
 
 
 @pytest.mark.skipif(not ALL or "torch-fork" not in names(), reason="of PyTorch; GMMAUG_ALL_TESTS=1")
