@@ -7,6 +7,9 @@
     >>> network.fit(batches, epochs=20)  # doctest: +SKIP
 """
 
+import multiprocessing
+import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +46,9 @@ _BATCH, _ORDER, _STRENGTH = 0, 1, 2
 """Last word of the seeds for a batch and for an epoch's order of images. Without it the order would
 share its random numbers with batch 0: seeds are padded with zeros."""
 
+_KERAS_WORKER = "Keras_worker_"
+"""How Keras begins the names of its worker processes."""
+
 Batch = tuple[NDArray[Any], ...]
 """Images, and if there are any their labels and then their sample weights."""
 
@@ -65,6 +71,10 @@ class GMMSequence(PyDataset):
 
     Either way every real image is used once an epoch, and nothing is ever written into the arrays given.
     (With ``fit(steps_per_epoch=...)`` Keras reads ahead into the next epoch, and where one ends is blurred.)
+
+    Worker processes leave Ctrl-C to the program that trains. Where training stops amid an epoch, by an
+    exception or ``stop_training``, Keras 3.15 keeps the workers of that epoch until the program ends: several
+    threads, or processes, for every such stop, of any ``PyDataset``.
 
     Args:
         x: Images (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or float; or a ``keras.utils.PyDataset``
@@ -165,6 +175,7 @@ class GMMSequence(PyDataset):
         return self.num_batches
 
     def __getitem__(self, index: int) -> Any:
+        _leave_interrupts_to_the_trainer()
         if self.num_batches is not None:
             index = range(self.num_batches)[index]
         real = self._source.read(self._epoch, index)
@@ -179,6 +190,17 @@ class GMMSequence(PyDataset):
         """Go on to the next epoch's images and order, and tell the dataset given, if it is one."""
         self._epoch += 1
         self._source.on_epoch_end()
+
+
+def _leave_interrupts_to_the_trainer() -> None:
+    """Let Ctrl-C end the program, and not the worker processes of Keras that it reaches as well.
+
+    A worker that dies takes its batch along. Keras waits for that without end, in native code, where the
+    trainer cannot be interrupted any more.
+    """
+    in_worker = multiprocessing.current_process().name.startswith(_KERAS_WORKER)
+    if in_worker and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Arrays:
