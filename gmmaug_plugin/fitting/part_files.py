@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact.container import ArtifactError, open_container, write_container
+from gmmaug_plugin.artifact.container import open_container, write_container
+from gmmaug_plugin.artifact.errors import ArtifactError
 
 FORMAT = "gmmaug-part"
 

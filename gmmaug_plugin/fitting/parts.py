@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from gmmaug_plugin.artifact.container import ArtifactError
+from gmmaug_plugin.artifact.errors import ArtifactError
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.part_files import read_part, write_part
 from gmmaug_plugin.images import PhotoSet

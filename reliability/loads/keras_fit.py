@@ -1,5 +1,4 @@
 """Loads through ``GMMSequence`` in a real ``fit``."""
-# ruff: noqa: D102 - the methods are documented where Load declares them.
 
 import contextlib
 import math

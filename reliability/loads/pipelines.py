@@ -1,5 +1,4 @@
 """Loads through the albumentations transforms, in worker processes."""
-# ruff: noqa: D102 - the methods are documented where Load declares them.
 
 import multiprocessing
 import signal

@@ -1,5 +1,4 @@
 """Loads through ``tf.data``: in one process, and through a service of worker processes."""
-# ruff: noqa: D102 - the methods are documented where Load declares them.
 
 import tempfile
 from collections import Counter
