@@ -13,7 +13,8 @@ from PIL import Image
 
 from gmmaug_plugin.datasets import make_flowers
 
-IMAGE_SIZE = 64
+IMAGE_SIZE = int(os.environ.get("IMAGE_SIZE", "64"))
+"""Height and width in pixels."""
 
 
 def photo_folder(arguments: Sequence[str] | None = None) -> Path:

@@ -17,6 +17,7 @@ from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Arm, Usefulness
 from gmmaug_plugin.evaluation.usefulness.study_file import StudyFile
 from gmmaug_plugin.fitting.options import options_for
+from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.strengths import Strengths
 from tests.evaluation.usefulness.curves_by_hand import ARMS, runs
 from tests.factories import fit_all, random_model
@@ -43,12 +44,15 @@ def photos(flowers, tmp_path: Path) -> Path:
     return tmp_path / "photos.npz"
 
 
-@pytest.fixture
-def artifact(flowers, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def fitted(flowers) -> ImageModel:
     images, labels, names = flowers
-    fit_all(images, [names[label] for label in labels], n_components=1, symmetry="d4", quiet=True).save(
-        tmp_path / "m.safetensors"
-    )
+    return fit_all(images, [names[label] for label in labels], n_components=1, symmetry="d4", quiet=True)
+
+
+@pytest.fixture
+def artifact(fitted: ImageModel, tmp_path: Path) -> Path:
+    fitted.save(tmp_path / "m.safetensors")
     return tmp_path / "m.safetensors"
 
 

@@ -15,6 +15,7 @@ from gmmaug_plugin.tensorflow.drawing import Drawing
 from gmmaug_plugin.tensorflow.engine import TensorFlowEngine
 from gmmaug_plugin.tensorflow.noise import PlacedNoise
 from gmmaug_plugin.tensorflow.parts import in_parts
+from tests.extent import ALL
 from tests.multiscale_models import random_multiscale
 
 N = 5
@@ -44,7 +45,7 @@ def model(flowers):
 
 @pytest.fixture(
     scope="module",
-    params=[(32, "details", 0), (32, "none", 9), (64, "none", 0), (64, "details", 9)],
+    params=[(32, "details", 0), (64, "none", 9), *([(32, "none", 9), (64, "details", 9)] if ALL else [])],
     ids=lambda case: "-".join(map(str, case)),
 )
 def any_model(request):
@@ -130,7 +131,7 @@ def test_parts_are_those_of_the_whole(n):
     assert lengths == {1: [1], 7: [4, 3], 8: [4, 4]}[n]
 
 
-@pytest.mark.parametrize("known_length", [True, False])
+@pytest.mark.parametrize("known_length", [True, False] if ALL else [False])
 def test_long_batches_are_made_in_parts_that_change_nothing(model, flowers, monkeypatch, known_length):
     place = (tf.constant(3, tf.int64), tf.constant(5, tf.int64))
     drawn = Drawing(model, PlacedNoise(0), (0.5, 0.5))
@@ -210,7 +211,7 @@ MAKERS = {
 }
 
 
-@pytest.fixture(params=["single of templates", "batches", "synthesize", "vary"])
+@pytest.fixture(params=["single of templates", "vary", *(["batches", "synthesize"] if ALL else [])])
 def make(request, model, flowers):
     """A function that makes the same dataset at every call."""
     name, _, kept = request.param.partition(" of ")

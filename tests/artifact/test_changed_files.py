@@ -3,7 +3,6 @@
 ``reliability.fuzz`` does the same a million times over.
 """
 
-import os
 import random
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from hypothesis import strategies as st
 from reliability.fuzzing.mutating import CHANGES, Change, flip_bytes
 from reliability.fuzzing.values import number_for
 from tests.artifact.hostile import MODELS, loaded, parts_of, refused, refused_or_sound, same_contents, write
+from tests.extent import ALL
 
-MANY = 20 if os.environ.get("GMMAUG_ALL_TESTS") == "1" else 1
+MANY = 20 if ALL else 1
 some = settings(
     derandomize=True,
     deadline=None,

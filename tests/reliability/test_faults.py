@@ -1,6 +1,5 @@
 """Few of the faults that ``python -m reliability.faults`` counts many of."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from reliability.faults.disks import fill_caches, fill_targets, refuse_targets, 
 from reliability.faults.kills import interrupt_fits, kill_caches, kill_fits, kill_saves, write_at_once
 from reliability.faults.setting import Setting, make_setting
 from reliability.tally import Tally
-
-ALL = "GMMAUG_ALL_TESTS" in os.environ
+from tests.extent import ALL
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from reliability.loads.interrupts import MARK, PATIENCE, Program, interrupted, w
 from reliability.loads.loads import names
 from reliability.loads.measuring import slope
 from reliability.loads.setting import Load
-from tests.scale.setting import ALL
+from tests.extent import ALL
 
 # Keras and executors fork from a program with threads, of which Python 3.12 and later warn.
 multi_threaded_fork = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")

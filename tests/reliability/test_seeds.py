@@ -1,7 +1,6 @@
 """The scripts on threads, processors and statistics, run small; and that they notice what they look for."""
 
 import json
-import os
 import threading
 from collections import defaultdict
 from dataclasses import replace
@@ -13,10 +12,9 @@ import pytest
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from reliability import machines, statistics, threads
 from reliability.tally import Tally
+from tests.extent import ALL
 from tests.factories import random_model
 from tests.statistics import pca_laws
-
-ALL = os.environ.get("GMMAUG_ALL_TESTS") == "1"
 
 
 def test_threads_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

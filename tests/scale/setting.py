@@ -1,6 +1,5 @@
 """What the tests and the processes that they start have in common."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
+from tests.extent import ALL
 from tests.factories import random_model
 from tests.multiscale_models import random_multiscale
 
-ALL = os.environ.get("GMMAUG_ALL_TESTS") == "1"
-"""Whether a service is tested with both kinds of model: some two minutes more."""
-
-MODELS: dict[str, Callable[[], Any]] = {"pca": random_model, "multiscale": random_multiscale}
+MODELS: dict[str, Callable[[], Any]] = {"pca": random_model}
+if ALL:
+    MODELS["multiscale"] = random_multiscale
 N_REAL = 117
 BATCH = 8
 RATIO = 0.25
@@ -56,7 +55,7 @@ def tally_of(batches: Any) -> Counter[bytes]:
     return tally(image for batch in batches for image in batch[0].numpy())
 
 
-CASES = [*(("pca", name) for name in DATASETS), ("multiscale", "mixed")]
+CASES = [*(("pca", name) for name in DATASETS), *((kind, "mixed") for kind in MODELS if kind != "pca")]
 """Kinds of model and datasets that go through every strategy."""
 
 

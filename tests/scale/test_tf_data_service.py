@@ -10,7 +10,7 @@ from gmmaug_plugin.tensorflow import gmm_dataset, mix  # noqa: E402
 from tests.factories import random_model  # noqa: E402
 from tests.scale.processes import free_ports, programs  # noqa: E402
 from tests.scale.service_worker import start_worker  # noqa: E402
-from tests.scale.setting import ALL, BATCH, DATASETS, MODELS, photos, real, tally, tally_of  # noqa: E402
+from tests.scale.setting import BATCH, DATASETS, MODELS, photos, real, tally, tally_of  # noqa: E402
 
 service = tf.data.experimental.service
 Policy = service.ShardingPolicy
@@ -60,7 +60,7 @@ def static_dispatcher():
         worker.stop()
 
 
-@pytest.fixture(scope="module", params=MODELS if ALL else ["pca"])
+@pytest.fixture(scope="module", params=MODELS)
 def model(request):
     return MODELS[request.param]()
 

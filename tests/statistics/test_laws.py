@@ -1,6 +1,5 @@
 """Draws and moves of models have the laws that are promised, and tests of that notice others."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +7,12 @@ import pytest
 
 from gmmaug_plugin.models.mixture import Mixture
 from gmmaug_plugin.models.multiscale import ConditionalMixture
+from tests.extent import ALL
 from tests.statistics import multiscale_laws, pca_laws
 from tests.statistics.alarms import alarms
 from tests.statistics.laws import FEW, LAWS
 
 SEED = 0
-ALL = os.environ.get("GMMAUG_ALL_TESTS") == "1"
 
 
 @pytest.mark.parametrize("name", LAWS if ALL else FEW)
