@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmmaug_plugin.images.files import PhotoError, PhotoFile, SkippedPhoto, printable
+from gmmaug_plugin.images.errors import PhotoError
+from gmmaug_plugin.images.files import PhotoFile, SkippedPhoto, printable
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
 
