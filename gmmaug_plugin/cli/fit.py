@@ -24,6 +24,7 @@ from gmmaug_plugin.fitting.options import DEFAULT_MODEL, options_for
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.images.files import printable
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
@@ -190,8 +191,9 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
     size = _size(trial.model)
     lines = [f"{len(photo_set.images)} photos{skipped}{held_back}{refitted}{size}"]
     choices = info.get("choices", {})
-    for name, choice in choices.items():
-        for refused in info.get("refused_candidates", {}).get(name, ()):
+    for raw_name, choice in choices.items():
+        name = printable(raw_name)
+        for refused in info.get("refused_candidates", {}).get(raw_name, ()):
             lines.append(f"{name}: " * bool(name) + f"{refused['n_components']} refused: {refused['reason']}")
         lines.append(f"{name}: {choice}" if name else choice)
     if trial.measurements.copying is not None:

@@ -1,6 +1,7 @@
 """What one photo may cost: small files can ask for hours of decoding and for all the memory there is."""
 
 import io
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ _CHUNK = 1 << 16
 class CountedReader(io.BufferedReader):
     """A file that may be read in many pieces, but not in any number.
 
-    Formats are lists of pieces, and a file can be made of nothing but empty ones.
+    Formats are lists of pieces, and a file can be made of nothing but empty ones. Others tell of pieces of
+    gigabytes: as much memory is not asked for before that much is there.
 
     Args:
         raw: The file, opened without a buffer.
@@ -42,13 +44,23 @@ class CountedReader(io.BufferedReader):
     def __init__(self, raw: Any) -> None:
         super().__init__(raw)
         self._reads = 0
+        self._size = os.fstat(raw.fileno()).st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as any file does."""
         self._reads += 1
         if self._reads > _MAX_READS:
             raise PhotoError("in far too many pieces")
+        if size is not None and size > _CHUNK:
+            size = min(size, max(0, self._size - self.tell()))
         return super().read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move as in any file; the system's word on places before its beginning would be no reason."""
+        before = self.tell() if whence == io.SEEK_CUR else 0
+        if whence != io.SEEK_END and before + offset < 0:
+            raise ValueError("a piece lies before the beginning of the file")
+        return super().seek(offset, whence)
 
 
 def count_scans(stream: BinaryIO) -> int:

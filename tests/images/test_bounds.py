@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -13,9 +14,9 @@ import pytest
 from PIL import Image
 
 from gmmaug_plugin.images import PhotoError, load_photos, read_photo
-from gmmaug_plugin.images.bounds import MAX_SCANS, PixelBudget, count_scans
+from gmmaug_plugin.images.bounds import MAX_SCANS, CountedReader, PixelBudget, count_scans
 from gmmaug_plugin.images.luma import to_luma
-from reliability.wild_photos import encoded, jpeg_of_scans, scene
+from reliability.wild_photos import encoded, jpeg_of_scans, png, scene
 
 
 @pytest.mark.parametrize("n", [1, 7, MAX_SCANS - 10])
@@ -69,6 +70,30 @@ def test_a_vast_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monke
         assert [photo.reason for photo in photos.skipped] == ["more than 1 GB"] * 3
         assert len(photos.images) == 64
     assert isinstance(photos.images, np.memmap), "photos beside a vast file are kept, too"
+
+
+def test_pieces_beyond_the_file_ask_for_no_memory(tmp_path: Path) -> None:
+    """Pieces of four gigabytes, and one that lies before the file, in files of 500 bytes."""
+    jpeg_2000 = bytearray(encoded(scene(), "JPEG2000"))
+    place = jpeg_2000.index(b"jp2h") - 4
+    jpeg_2000[place : place + 4] = b"\xff\xff\xff\x00"
+    (tmp_path / "box.jp2").write_bytes(jpeg_2000)
+    content = png(8, 8, bytes(72), extra=b"\xff\xff\xff\x00tEXt")
+    (tmp_path / "text.png").write_bytes(content)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), before[1]))
+    try:
+        for name in ("box.jp2", "text.png"):
+            with pytest.raises(PhotoError, match=r"broken image|not an image"):
+                read_photo(tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    stream = CountedReader(io.FileIO(tmp_path / "text.png"))
+    for place in ((-1, io.SEEK_SET), (-1, io.SEEK_CUR)):
+        with pytest.raises(ValueError, match="before the beginning"):
+            stream.seek(*place)
+    assert stream.seek(-3, io.SEEK_END) == len(content) - 3
 
 
 def test_threads_share_one_budget_of_pixels() -> None:
