@@ -25,7 +25,6 @@ from gmmaug_plugin.images.files import printable
 from gmmaug_plugin.images.finding import find_files
 from reliability.wild_photos import EITHER, USED, all_files, encoded, scene
 from reliability.wild_places import make_locked, make_places
-from tests.scale.setting import ALL
 
 
 def expect(expected: dict[str, str], skipped: dict[str, str]) -> None:
@@ -118,7 +117,7 @@ def test_the_command_bears_the_wild(open_folder: Path) -> None:
     assert fitted.sample(3, seed=0)[0].shape == (3, 16, 16)
 
 
-@pytest.mark.skipif(not ALL, reason="the command again")
+@pytest.mark.skipif(os.environ.get("GMMAUG_ALL_TESTS") != "1", reason="the command again")
 def test_strictly_the_first_of_the_wild_stops_the_command(open_folder: Path) -> None:
     root = open_folder / "photos"
     write_flowers(root / "daisy")
