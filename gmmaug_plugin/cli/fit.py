@@ -19,7 +19,7 @@ from gmmaug_plugin.cli.running import (
     say,
 )
 from gmmaug_plugin.fitting.cluster import connect
-from gmmaug_plugin.fitting.fitter import enlarge_to_fit, try_photo_set
+from gmmaug_plugin.fitting.fitter import check_image_size, enlarge_to_fit, try_photo_set
 from gmmaug_plugin.fitting.options import DEFAULT_MODEL, options_for
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.fitting.workers import Client
@@ -143,6 +143,7 @@ def fit_command(
         allow_copies=allow_copies,
         random_state=random_state,
     )
+    check_image_size(image_size, options)
     with _cluster(scheduler) as client:
         photo_set = read_photos(
             photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet, cache=cache

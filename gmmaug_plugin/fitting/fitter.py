@@ -156,6 +156,7 @@ def fit(
         allow_copies=allow_copies,
         random_state=random_state,
     )
+    check_image_size(image_size, options)
     if isinstance(photos, PhotoSet):
         if labels is not None or image_size is not None or strict or resize != "stretch":
             raise ValueError(
@@ -177,6 +178,15 @@ def fit(
         if image_size is None:
             photo_set = enlarge_to_fit(photo_set, options)
     return fit_photo_set(photo_set, options, client=client, quiet=quiet)
+
+
+def check_image_size(image_size: int | None, options: FitOptions) -> None:
+    """Raise :class:`ValueError` for a size nothing is fitted at, before photos are enlarged to it."""
+    if image_size is None:
+        return
+    whole_number("image_size", image_size, 1, MAX_IMAGE_SIZE)
+    if options.model == "multiscale":
+        n_levels(image_size)
 
 
 def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:
