@@ -55,7 +55,12 @@ SETS: dict[str, np.ndarray] = {
     "black and white noise": RNG.choice([0, 255], (12, 32, 32)).astype(np.uint8),
     "one bright pixel": bright_pixels(),
 }
-WITHOUT_DIFFERENCE = ("all equal", "black", "all of one grey", "half black, half white")
+WITHOUT_DIFFERENCE: dict[str, tuple[str, ...]] = {
+    "multiscale": (),
+    "seed": ("all equal", "black", "all of one grey", "half black, half white"),
+    # Mirrored copies of a photo differ from it, unless it is symmetric.
+    "pca": ("black", "all of one grey", "half black, half white"),
+}
 
 
 def good(model: Any, images: np.ndarray, tmp_path: Path) -> Any:
@@ -66,7 +71,7 @@ def good(model: Any, images: np.ndarray, tmp_path: Path) -> Any:
     drawn, _ = again.sample(24, seed=0)
     assert (drawn.dtype, drawn.shape) == (np.uint8, (24, again.image_size, again.image_size))
     # No brighter or darker than photos by more than they differ among themselves, and some rounding.
-    spread = np.ptp(images.astype(float).mean(axis=(1, 2))) + 4
+    spread = np.ptp(images.astype(float).mean(axis=(1, 2))) + 8
     assert abs(drawn.mean() - images.mean()) <= spread
     if images.shape[1:] == drawn.shape[1:]:
         assert np.isfinite(again.score_samples(images)).all()
@@ -78,7 +83,7 @@ def good(model: Any, images: np.ndarray, tmp_path: Path) -> Any:
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_makes_a_good_model_or_a_clear_error(kind: str, name: str, tmp_path: Path) -> None:
     images = SETS[name]
-    if kind != "multiscale" and name in WITHOUT_DIFFERENCE:
+    if name in WITHOUT_DIFFERENCE[kind]:
         with pytest.raises(ValueError, match=rf"{DO_NOT_DIFFER}.*Received: "):
             fit(images, **KINDS[kind], allow_copies=True, quiet=True)
         return
@@ -88,7 +93,7 @@ def test_a_set_makes_a_good_model_or_a_clear_error(kind: str, name: str, tmp_pat
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["each of one grey", "all of one grey", "black"])
 def test_of_plain_photos_plain_ones_are_drawn(kind: str, name: str) -> None:
-    if kind != "multiscale" and name in WITHOUT_DIFFERENCE:
+    if name in WITHOUT_DIFFERENCE[kind]:
         return
     images = SETS[name]
     drawn = fit(images, **KINDS[kind], allow_copies=True, quiet=True).sample(24, seed=1)[0].astype(float)
@@ -249,7 +254,7 @@ def test_the_command_refuses_in_a_line_and_writes_nothing(tmp_path: Path) -> Non
     (photos / "full").mkdir(parents=True)
     (photos / "empty").mkdir()
     for index in range(6):
-        Image.fromarray(FLOWERS[0]).save(photos / "full" / f"{index}.png")
+        Image.fromarray(SETS["black"][0]).save(photos / "full" / f"{index}.png")
     done = command(photos, output)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: Every class folder needs photos; remove or fill: empty. Received: ")
@@ -257,5 +262,4 @@ def test_the_command_refuses_in_a_line_and_writes_nothing(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (1, "")
     assert DO_NOT_DIFFER in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
-    for one in (done.stderr,):
-        assert one.count("\n") == 1
+    assert done.stderr.count("\n") == 1
