@@ -89,11 +89,11 @@ def test_pieces_beyond_the_file_ask_for_no_memory(tmp_path: Path) -> None:
                 read_photo(tmp_path / name)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-    stream = CountedReader(io.FileIO(tmp_path / "text.png"))
-    for place in ((-1, io.SEEK_SET), (-1, io.SEEK_CUR)):
-        with pytest.raises(ValueError, match="before the beginning"):
-            stream.seek(*place)
-    assert stream.seek(-3, io.SEEK_END) == len(content) - 3
+    with CountedReader(io.FileIO(tmp_path / "text.png")) as stream:
+        for place in ((-1, io.SEEK_SET), (-1, io.SEEK_CUR)):
+            with pytest.raises(ValueError, match="before the beginning"):
+                stream.seek(*place)
+        assert stream.seek(-3, io.SEEK_END) == len(content) - 3
 
 
 def test_threads_share_one_budget_of_pixels() -> None:
