@@ -26,6 +26,8 @@ from gmmaug_plugin.images.finding import find_files
 from reliability.wild_photos import EITHER, USED, all_files, encoded, scene
 from reliability.wild_places import make_locked, make_places
 
+ALL = os.environ.get("GMMAUG_ALL_TESTS") == "1"
+
 
 def expect(expected: dict[str, str], skipped: dict[str, str]) -> None:
     """Every file is used or skipped as it should be, and nothing else is told of."""
@@ -117,7 +119,7 @@ def test_the_command_bears_the_wild(open_folder: Path) -> None:
     assert fitted.sample(3, seed=0)[0].shape == (3, 16, 16)
 
 
-@pytest.mark.skipif(os.environ.get("GMMAUG_ALL_TESTS") != "1", reason="the command again")
+@pytest.mark.skipif(not ALL, reason="the command again")
 def test_strictly_the_first_of_the_wild_stops_the_command(open_folder: Path) -> None:
     root = open_folder / "photos"
     write_flowers(root / "daisy")
@@ -131,7 +133,7 @@ def test_strictly_the_first_of_the_wild_stops_the_command(open_folder: Path) -> 
 # --- what changes meanwhile -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("cache", [False, True] if ALL else [True])
 @pytest.mark.parametrize("how", ["removed", "cut", "a folder", "the whole folder"])
 def test_photos_that_go_while_they_are_read_are_skipped(
     tmp_path: Path, cache: bool, how: str, monkeypatch: pytest.MonkeyPatch
