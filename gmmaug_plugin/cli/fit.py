@@ -22,12 +22,13 @@ from gmmaug_plugin.cli.running import (
 )
 from gmmaug_plugin.fitting.cluster import connect
 from gmmaug_plugin.fitting.execution import Execution
-from gmmaug_plugin.fitting.fitter import enlarge_to_fit, try_photo_set
+from gmmaug_plugin.fitting.fitter import check_image_size, enlarge_to_fit, try_photo_set
 from gmmaug_plugin.fitting.options import DEFAULT_MODEL, options_for
 from gmmaug_plugin.fitting.parts import Parts, kept_parts
 from gmmaug_plugin.fitting.trial import Trial
 from gmmaug_plugin.fitting.workers import Client
 from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.images.files import printable
 from gmmaug_plugin.models.image_model import ImageModel
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 
@@ -149,6 +150,7 @@ def fit_command(
         allow_copies=allow_copies,
         random_state=random_state,
     )
+    check_image_size(image_size, options)
     with _cluster(scheduler) as client:
         photo_set = read_photos(
             photos, image_size=image_size, resize=resize, strict=strict, quiet=quiet, cache=cache
@@ -217,8 +219,9 @@ def _summary(trial: Trial, photo_set: PhotoSet, output: Path, seconds: float) ->
     size = _size(trial.model)
     lines = [f"{len(photo_set.images)} photos{skipped}{held_back}{refitted}{size}"]
     choices = info.get("choices", {})
-    for name, choice in choices.items():
-        for refused in info.get("refused_candidates", {}).get(name, ()):
+    for raw_name, choice in choices.items():
+        name = printable(raw_name)
+        for refused in info.get("refused_candidates", {}).get(raw_name, ()):
             lines.append(f"{name}: " * bool(name) + f"{refused['n_components']} refused: {refused['reason']}")
         lines.append(f"{name}: {choice}" if name else choice)
     if trial.measurements.copying is not None:

@@ -1,8 +1,11 @@
 """Running a command: errors in a line, Ctrl-C without a traceback, results on standard output."""
 
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -15,6 +18,8 @@ from gmmaug_plugin.models.image_model import ImageModel
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+_STDERR = 2
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="Artifact written by gmmaug-fit.")]
 PhotosPath = Annotated[
@@ -32,6 +37,9 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no s
 def run(command: Callable[[], Any]) -> None:
     """Run a command; what a user can mend is told in a line, without a traceback."""
     signal.signal(signal.SIGINT, _interrupt)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the terminal's encoding cannot tell must not undo the work; errors are told so anyway.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
     except _Interrupted:
@@ -60,18 +68,46 @@ def read_photos(
     cache: bool = True,
 ) -> PhotoSet:
     """Load photos and name those that were skipped on standard error."""
-    photo_set = load_photos(
-        photos,
-        image_size=image_size,
-        resize=resize,  # type: ignore[arg-type]
-        strict=strict,
-        min_photos=MIN_PHOTOS,
-        quiet=quiet,
-        cache=cache,
-    )
+    with _silent_libraries():
+        photo_set = load_photos(
+            photos,
+            image_size=image_size,
+            resize=resize,  # type: ignore[arg-type]
+            strict=strict,
+            min_photos=MIN_PHOTOS,
+            quiet=quiet,
+            cache=cache,
+        )
     for skipped in photo_set.skipped:
         tell(f"Skipped {skipped}")
     return photo_set
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Keep what libraries in C print of damaged files off standard error; ours goes there as ever."""
+    own = sys.stderr
+    try:
+        at_terminal = own.fileno() == _STDERR
+    except (AttributeError, OSError, ValueError):
+        at_terminal = False
+    if not at_terminal:
+        yield
+        return
+    own.flush()
+    kept = os.dup(_STDERR)
+    with (
+        open(kept, "w", buffering=1, encoding=own.encoding, errors=own.errors) as ours,  # noqa: PTH123
+        open(os.devnull, "wb") as nowhere,  # noqa: PTH123
+    ):
+        sys.stderr = ours
+        os.dup2(nowhere.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            ours.flush()
+            os.dup2(kept, _STDERR)
+            sys.stderr = own
 
 
 def resize_of(model: ImageModel) -> str:

@@ -162,6 +162,7 @@ def fit(
         allow_copies=allow_copies,
         random_state=random_state,
     )
+    check_image_size(image_size, options)
     if isinstance(photos, PhotoSet):
         if labels is not None or image_size is not None or strict or resize != "stretch":
             raise ValueError(
@@ -184,6 +185,15 @@ def fit(
             photo_set = enlarge_to_fit(photo_set, options)
     with kept_parts(photo_set, options, elsewhere=client is not None, keep=cache, resume=resume) as parts:
         return fit_photo_set(photo_set, options, execution=Execution(client, parts), quiet=quiet)
+
+
+def check_image_size(image_size: int | None, options: FitOptions) -> None:
+    """Raise :class:`ValueError` for a size nothing is fitted at, before photos are enlarged to it."""
+    if image_size is None:
+        return
+    whole_number("image_size", image_size, 1, MAX_IMAGE_SIZE)
+    if options.model == "multiscale":
+        n_levels(image_size)
 
 
 def enlarge_to_fit(photo_set: PhotoSet, options: FitOptions) -> PhotoSet:

@@ -1,5 +1,7 @@
 """Folded photos as rows whose second moments are a part's covariance."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +40,6 @@ def with_fixed_signs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
     An eigenvector's sign is arbitrary: fixed, the same photos give the same bytes.
     """
-    flat = rows.reshape(len(rows), -1)
+    flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))  # there may be none
     peaks = np.take_along_axis(flat, np.abs(flat).argmax(axis=1, keepdims=True), axis=1)
     return np.asarray(rows * np.where(peaks < 0, np.float32(-1), np.float32(1))[:, :, None])

@@ -32,6 +32,9 @@ BYTE_NOISE = 1.0 / 12.0
 """Variance of rounding a grey level to a byte: no photo is known better than that."""
 
 
+NO_DIFFERENCE = "The photos do not differ from one another. Received: photos that are all equal"
+
+
 @dataclass(frozen=True)
 class PrincipalComponents:
     """Directions of greatest variance of a photo set together with all its symmetric copies.
@@ -196,7 +199,7 @@ def _components(
     """Components without directions that are rounding; raises where there is nothing else."""
     greatest = max((float(one.max(initial=0)) for one in variances), default=0.0)
     if not greatest > BYTE_NOISE:
-        raise ValueError("The photos do not differ from one another. Received: photos that are all equal")
+        raise ValueError(NO_DIFFERENCE)
     counts = [int((one > _LEAST_SHARE * greatest).sum()) for one in variances]
     return PrincipalComponents(
         symmetry,

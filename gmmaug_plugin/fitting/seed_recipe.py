@@ -22,7 +22,7 @@ from gmmaug_plugin.fitting.joining import join_classes
 from gmmaug_plugin.fitting.maximisation import n_parameters
 from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.fitting.parts import Parts
-from gmmaug_plugin.fitting.pca import BYTE_NOISE
+from gmmaug_plugin.fitting.pca import BYTE_NOISE, NO_DIFFERENCE
 from gmmaug_plugin.fitting.pieces import Run
 from gmmaug_plugin.fitting.search import first_candidates
 from gmmaug_plugin.fitting.selection import (
@@ -133,6 +133,8 @@ class _Whitened:
 
 def _whitened(images: NDArray[np.uint8]) -> _Whitened:
     flat = images.reshape(len(images), -1).astype(np.float64)
+    if (flat == flat[0]).all():
+        raise ValueError(NO_DIFFERENCE)
     n, D = flat.shape
     if n > D:
         pca = PCA(_SHARE, whiten=True)

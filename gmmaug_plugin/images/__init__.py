@@ -1,7 +1,8 @@
 """Photos in: folders, files and arrays become grayscale images, labels, class names, and what was skipped."""
 
 from gmmaug_plugin.images.duplicates import near_duplicates
-from gmmaug_plugin.images.files import PhotoError, SkippedPhoto
+from gmmaug_plugin.images.errors import PhotoError
+from gmmaug_plugin.images.files import SkippedPhoto
 from gmmaug_plugin.images.grayscale import to_grayscale
 from gmmaug_plugin.images.holdout import split_holdout
 from gmmaug_plugin.images.labels import Labels

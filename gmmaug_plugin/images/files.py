@@ -1,39 +1,42 @@
 """Photo files: read them, each into a grayscale array, or tell why not."""
 
 import hashlib
+import logging
 import os
 import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gmmaug_plugin.images.bounds import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    MAX_SCANS,
+    CountedReader,
+    count_scans,
+    pixel_budget,
+)
+from gmmaug_plugin.images.errors import PhotoError
+from gmmaug_plugin.images.luma import to_luma
 from gmmaug_plugin.progress import progress_bar
 
 T = TypeVar("T")
-
-MAX_PIXELS = 100_000_000
-"""Photos of more pixels are refused by their header, before any of them is decoded."""
-
-_LARGE_PIXELS = 32_000_000
-_one_large_photo_at_a_time = threading.Lock()
 
 # Formats photos are kept in. Left out on purpose: EPS, which starts an external interpreter, and formats
 # without a signature, for which any text file may pass. HEIF and JXL are there once a plugin registers them.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM")
 
-
-class PhotoError(ValueError):
-    """Photos that cannot be used: an unusable source, too few of them, or a bad one in a strict read."""
+_TOO_LARGE = f"more than {MAX_BYTES // 1_000_000_000} GB"
 
 
 @dataclass(frozen=True)
@@ -133,13 +136,19 @@ def read_files(
 
 
 def digest_files(files: Sequence[PhotoFile], *, quiet: bool) -> list[str]:
-    """SHA-256 of every file's content, 64 hexadecimal digits; "" where it cannot be read."""
+    """SHA-256 of every file's content, 64 hexadecimal digits; "" where it cannot be read.
+
+    Files too large to be photos are not read, and all have one digest, of another length.
+    """
 
     def digest(index: int) -> str:
         try:
             path = files[index].path
-            if not stat.S_ISREG(path.stat().st_mode):
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
                 return ""
+            if status.st_size > MAX_BYTES:
+                return _TOO_LARGE  # all of them are refused alike, whatever is in them
             with path.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError:
@@ -209,8 +218,15 @@ def decode_photo(path: Path, *, at_least: int | None = None) -> NDArray[np.uint8
             raise PhotoError("not a regular file")
         if status.st_size == 0:
             raise PhotoError("empty file")
-        with muted_pillow(), path.open("rb") as stream, Image.open(stream, formats=_formats()) as image:
-            return _decode(image, at_least)
+        if status.st_size > MAX_BYTES:
+            raise PhotoError(_TOO_LARGE)
+        with (
+            muted_pillow(),
+            path.open("rb", buffering=0) as raw,
+            CountedReader(raw) as stream,
+            Image.open(stream, formats=_formats()) as image,
+        ):
+            return _decode(image, stream, at_least)
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
@@ -252,7 +268,7 @@ def _reason(error: Exception) -> str:
     return f"broken image: {printable(str(error)[:200]) or type(error).__name__}"
 
 
-def _decode(image: Image.Image, at_least: int | None) -> NDArray[np.uint8]:
+def _decode(image: Image.Image, stream: BinaryIO, at_least: int | None) -> NDArray[np.uint8]:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise PhotoError(
@@ -260,42 +276,19 @@ def _decode(image: Image.Image, at_least: int | None) -> NDArray[np.uint8]:
         )
     if width * height == 0:
         raise PhotoError("an image without pixels")
+    n_scans = count_scans(stream) if image.format in ("JPEG", "MPO") else 0
+    if n_scans > MAX_SCANS:
+        raise PhotoError(f"more than {MAX_SCANS} scans")
     # Twice the size leaves the antialiasing to the resize that follows, not to the decoder's coarser one.
     image.draft("L", None if at_least is None else (2 * at_least, 2 * at_least))
-    # Many threads each holding a huge picture would need more memory than the photos are worth.
-    large = image.size[0] * image.size[1] > _LARGE_PIXELS
-    guard: AbstractContextManager[object] = _one_large_photo_at_a_time if large else nullcontext()
-    with guard:
+    drafted = image.size[0] * image.size[1]
+    # Of several scans, the coefficients of all pixels are held, however small the picture gets.
+    with pixel_budget.spend(width * height if n_scans > 1 else drafted):
         image.load()
         with suppress(Exception):
             # Turned in place, the photo stays upright even where Pillow then fails to rewrite odd EXIF.
             ImageOps.exif_transpose(image, in_place=True)
-        return _to_gray(image)
-
-
-def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode.startswith("I"):
-        return _from_16_bits(np.asarray(image))
-    if image.mode == "F":
-        return _from_unit_range(np.asarray(image))
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.array(image.convert("L"), dtype=np.uint8)
-
-
-def _from_16_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    values = pixels.astype(np.int32)
-    if values.min() < 0 or values.max() > 65535:
-        raise PhotoError(f"integers beyond 16 bits: {values.min()} to {values.max()}")
-    return ((values + 128) // 257).astype(np.uint8)
-
-
-def _from_unit_range(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    values = pixels.astype(np.float32)
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise PhotoError(f"floats beyond the range from 0 to 1: {values.min():g} to {values.max():g}")
-    return np.rint(values * 255).astype(np.uint8)
+        return to_luma(image)
 
 
 def read_array_file(path: Path) -> dict[str, NDArray[Any]]:
@@ -351,6 +344,7 @@ class _Mute:
         self.lock = threading.Lock()
         self.readers = 0
         self.filters = warnings.catch_warnings()
+        self.handler = logging.NullHandler()  # without one, Python prints what is logged
 
     def enter(self) -> None:
         with self.lock:
@@ -359,12 +353,14 @@ class _Mute:
                 self.filters = warnings.catch_warnings()
                 self.filters.__enter__()
                 warnings.filterwarnings("ignore", module=r"PIL\.")
+                logging.getLogger("PIL").addHandler(self.handler)
 
     def leave(self) -> None:
         with self.lock:
             self.readers -= 1
             if self.readers == 0:
                 self.filters.__exit__(None, None, None)
+                logging.getLogger("PIL").removeHandler(self.handler)
 
 
 _mute = _Mute()
@@ -373,6 +369,8 @@ _mute = _Mute()
 @contextmanager
 def muted_pillow() -> Iterator[None]:
     """Keep warnings that Pillow itself raises (large pictures, damaged EXIF) off while photos are read.
+
+    What it logs is not printed either, unless the program has set up logging.
 
     Python's warning filters belong to the process, so worker threads must not each swap them: the first
     reader adds one filter, for Pillow's modules only, and the last one takes it out again. Hold this around

@@ -1,10 +1,12 @@
 """Folders in: candidates for photos below a folder, and the classes its sub-folders stand for."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmmaug_plugin.images.files import PhotoError, PhotoFile, SkippedPhoto, printable
+from gmmaug_plugin.images.errors import PhotoError
+from gmmaug_plugin.images.files import PhotoFile, SkippedPhoto, printable
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
 
@@ -29,7 +31,8 @@ def find_files(root: Path) -> FoundFiles:
 
     A folder that has at least one file in one of its sub-folders is a folder of classes: every sub-folder is
     a class, its own sub-folders belong to it, and loose files are skipped. Any other folder is flat. Hidden
-    files and folders are passed over, and a folder that is reachable in several ways is listed once.
+    files and folders are passed over, as are links back to the folder itself or to what it lies in; below
+    a class, a folder that is reachable in several ways is listed once.
 
     Args:
         root: The folder.
@@ -48,11 +51,13 @@ def find_files(root: Path) -> FoundFiles:
     try:
         visible = (path for path in root.iterdir() if not _is_clutter(path.name))
         entries = sorted(visible, key=lambda path: path.name)
-        folders = [path for path in entries if path.is_dir()]
-        loose = [path for path in entries if not path.is_dir()]
-        known = {_identity(path) for path in (root, *folders)}
+        above = _folder_and_parents(root)
+        loose = [path for path in entries if not _is_folder(path)]
+        identities = {path: _identity(path) for path in entries if _is_folder(path)}
     except OSError as error:
         raise PhotoError(f"The folder cannot be read: {error.strerror}. Received: {str(root)!r}") from error
+    folders = [path for path, identity in identities.items() if identity not in above]
+    known = above | set(identities.values())
     below = [_files_below(folder, root, known, skipped) for folder in folders]
     if not any(below):
         return FoundFiles(tuple(PhotoFile(path, _name(path, root)) for path in loose), (), tuple(skipped))
@@ -82,18 +87,24 @@ def _check_class_folders(class_names: tuple[str, ...], below: list[list[Path]], 
 def _files_below(
     folder: Path, root: Path, known: set[tuple[int, int]], skipped: list[SkippedPhoto]
 ) -> list[Path]:
-    def note(error: OSError) -> None:
-        path = Path(error.filename)
-        if path == folder:
-            raise PhotoError(f"A class folder cannot be read: {error.strerror}. Received: {str(folder)!r}")
-        skipped.append(SkippedPhoto(_name(path, root), f"unreadable folder: {error.strerror}"))
-
-    visited = set(known)
+    visited, waiting = set(known), [folder]
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=note):
-        folders[:] = [name for name in sorted(folders) if not _is_clutter(name)]
-        folders[:] = [name for name in folders if _first_visit(Path(parent, name), visited)]
-        found += [Path(parent, name) for name in names if not _is_clutter(name)]
+    while waiting:  # no recursion: folders may be nested deeper than Python's stack
+        parent = waiting.pop()
+        try:
+            with os.scandir(parent) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            if parent == folder:
+                raise PhotoError(
+                    f"A class folder cannot be read: {error.strerror}. Received: {str(folder)!r}"
+                ) from error
+            skipped.append(SkippedPhoto(_name(parent, root), f"unreadable folder: {error.strerror}"))
+            continue
+        visible = [entry for entry in entries if not _is_clutter(entry.name)]
+        found += [parent / entry.name for entry in visible if not _is_folder(entry)]
+        folders = [parent / entry.name for entry in visible if _is_folder(entry)]
+        waiting += reversed([path for path in folders if _first_visit(path, visited)])
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
@@ -111,6 +122,22 @@ def _first_visit(folder: Path, visited: set[tuple[int, int]]) -> bool:
 def _identity(folder: Path) -> tuple[int, int]:
     status = folder.stat()
     return status.st_dev, status.st_ino
+
+
+def _folder_and_parents(folder: Path) -> set[tuple[int, int]]:
+    """What a link must not lead back to: it would bring in everything that lies beside the photos."""
+    identities = {_identity(folder)}
+    for parent in folder.resolve().parents:
+        with suppress(OSError):
+            identities.add(_identity(parent))
+    return identities
+
+
+def _is_folder(path: Path | os.DirEntry[str]) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a link to where nobody may look: reading it will fail in turn, and say why
 
 
 def _is_clutter(name: str) -> bool:

@@ -22,13 +22,15 @@ def to_grayscale(images: ArrayLike) -> NDArray[np.uint8]:
 
     Raises:
         ValueError: If the shape is another, a side is zero, or a float is not finite or outside 0..1.
-        TypeError: If the dtype is neither uint8 nor a float.
+        TypeError: If the dtype is neither uint8 nor a float, or pixels are masked.
 
     Example:
         >>> to_grayscale([[[0.0, 0.5, 1.0]]])
         array([[[  0, 128, 255]]], dtype=uint8)
     """
     stack = np.asanyarray(images)
+    if isinstance(stack, np.ma.MaskedArray):
+        raise TypeError(f"Images must have all their pixels; fill masked ones. Received: {type(stack)}")
     if stack.dtype != np.uint8 and stack.dtype.kind != "f":
         raise TypeError(f"Images must be uint8 (0..255) or floats (0..1). Received: dtype {stack.dtype}")
     if stack.ndim not in (3, 4) or (stack.ndim == 4 and stack.shape[3] not in (1, 3)) or 0 in stack.shape:

@@ -40,7 +40,12 @@ def encode_labels(
 
 
 def _label_array(labels: Labels, n_photos: int) -> NDArray[Any]:
-    given = np.asarray(labels)
+    try:
+        given = np.asarray(labels)
+    except ValueError as error:
+        raise ValueError(
+            f"There must be one label per photo, {n_photos}. Received: lists of different lengths"
+        ) from error
     if given.shape != (n_photos,):
         raise ValueError(f"There must be one label per photo, {n_photos}. Received: shape {given.shape}")
     if given.dtype.kind in "iu" or not n_photos:

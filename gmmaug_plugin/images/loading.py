@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.images.errors import PhotoError
 from gmmaug_plugin.images.files import (
-    PhotoError,
     PhotoFile,
     SkippedPhoto,
     printable,

@@ -29,6 +29,8 @@ from gmmaug_plugin.images.files import (
 from gmmaug_plugin.images.storage import Images, empty_array, take_rows
 from gmmaug_plugin.resizing import Resize, resize_images
 
+_State = tuple[int, ...]
+
 
 @dataclass(frozen=True, eq=False)
 class ReadPhotos:
@@ -68,11 +70,14 @@ def read_photos_of(
         PhotoError: If a file cannot be used while ``strict``.
     """
     if cache and len(files) >= FEWEST_PHOTOS and fits(len(files) * image_size**2):
+        states = _states(files)
         digests = digest_files(files, quiet=quiet)
         if all(digests):
-            return _through_cache(
-                files, digests, image_size=image_size, resize=resize, strict=strict, quiet=quiet
+            read = _through_cache(
+                files, digests, states, image_size=image_size, resize=resize, strict=strict, quiet=quiet
             )
+            if read is not None:
+                return read
     images = empty_array((len(files), image_size, image_size))
     found, reasons, _ = read_files(
         files, partial(read_file, size=image_size, resize=resize), images, strict=strict, quiet=quiet
@@ -89,12 +94,14 @@ def read_file(path: Path, *, size: int | None, resize: Resize) -> tuple[Images, 
 def _through_cache(
     files: Sequence[PhotoFile],
     digests: Sequence[str],
+    states: Sequence[_State],
     *,
     image_size: int,
     resize: Resize,
     strict: bool,
     quiet: bool,
-) -> ReadPhotos:
+) -> ReadPhotos | None:
+    """Read files whose digests are known; None if they changed meanwhile: they would be those of others."""
     key = entry_key(digests, image_size=image_size, resize=resize)
     entry = find_entry(key, n_files=len(files), image_size=image_size)
     if entry is not None:
@@ -114,6 +121,8 @@ def _through_cache(
     images = empty_array((len(files), image_size, image_size)) if new is None else new.images
     try:
         _, reasons, lasting = read_files(files, read, images, strict=strict, quiet=quiet)
+        if _states(files) != states:
+            return None
         if new is not None and lasting and None in reasons:
             return _of_entry(new.keep(reasons), digests)
     except OSError as error:
@@ -123,6 +132,19 @@ def _through_cache(
         if new is not None:
             new.drop()
     return _usable(images, list(digests), reasons)
+
+
+def _states(files: Sequence[PhotoFile]) -> list[_State]:
+    """What changes when a file does; nothing for files that are not there."""
+    return [_state(file.path) for file in files]
+
+
+def _state(path: Path) -> _State:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _of_entry(entry: Entry, digests: Sequence[str]) -> ReadPhotos:
