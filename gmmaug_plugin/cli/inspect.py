@@ -13,6 +13,7 @@ from rich.table import Table
 
 from gmmaug_plugin.artifact import describe_artifact
 from gmmaug_plugin.cli.running import ModelFile, say
+from gmmaug_plugin.images.files import printable
 from gmmaug_plugin.models.multiscale.contexts import PHASES
 from gmmaug_plugin.models.multiscale.pyramid import BASE_SIZE
 from gmmaug_plugin.models.strengths import Strengths
@@ -34,7 +35,7 @@ def inspect_command(
 
 def _text(value: object) -> str:
     """Text of a file as a terminal may show it: whoever wrote the file must not move the cursor."""
-    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)))
+    return escape(printable(str(value)))
 
 
 def _strengths(document: dict[str, Any]) -> str:
