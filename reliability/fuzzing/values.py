@@ -1,5 +1,6 @@
 """Values that readers of files trip over."""
 
+import copy
 import random
 from typing import Any
 
@@ -98,7 +99,7 @@ def json_value(rng: random.Random) -> Any:
     """A value that JSON has."""
     if rng.random() < 0.2:
         return rng.uniform(-2, 2) * 10.0 ** rng.randint(-20, 20)
-    return rng.choice(_JSON)
+    return copy.deepcopy(rng.choice(_JSON))  # what is changed further is of this file alone
 
 
 def number_for(rng: random.Random, dtype: np.dtype[Any]) -> Any:
