@@ -163,6 +163,8 @@ def in_terminal(command: list[str], *, interrupt_at: str | None = None) -> tuple
         if interrupt_at is not None and interrupt_at in shown:
             os.kill(child, signal.SIGINT)
             interrupt_at = None
+    else:
+        os.kill(child, signal.SIGKILL)  # it hangs: that fails the test, and must not stop all others
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
 
 

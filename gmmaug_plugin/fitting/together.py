@@ -35,8 +35,7 @@ class Together(Generic[T]):
         """Keep the setting while the body runs; yields what was there before."""
         with self._lock:
             if self._inside == 0:
-                self._keeper, self._stack = ThreadPoolExecutor(1), ExitStack()
-                self._before = self._keeper.submit(self._begin, self._stack).result()
+                self._start()
             self._inside += 1
         try:
             yield self._before
@@ -44,8 +43,24 @@ class Together(Generic[T]):
             with self._lock:
                 self._inside -= 1
                 if self._inside == 0:
-                    self._keeper.submit(self._stack.close).result()
-                    self._keeper.shutdown()
+                    self._end(wait=True)
+
+    def _start(self) -> None:
+        self._keeper, self._stack = ThreadPoolExecutor(1), ExitStack()
+        try:
+            self._before = self._keeper.submit(self._begin, self._stack).result()
+        except BaseException:
+            # Interrupted while its thread starts, a pool does not know it: Python would wait for it at exit.
+            self._end(wait=False)
+            raise
+
+    def _end(self, *, wait: bool) -> None:
+        try:
+            ended = self._keeper.submit(self._stack.close)
+            if wait:
+                ended.result()
+        finally:
+            self._keeper.shutdown(wait=wait)
 
 
 def _limit_threads(stack: ExitStack) -> int:

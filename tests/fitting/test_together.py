@@ -53,3 +53,28 @@ def test_a_setting_that_fails_is_tried_again() -> None:
     with setting() as found, setting() as again:
         assert (found, again) == ("before", "before")
     assert tried[2:] == ["taken back"]
+
+
+def test_ctrl_c_while_the_thread_starts_leaves_no_thread_that_python_would_wait_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pool that is interrupted there does not know its own thread; the command hung at its end."""
+    start, started = threading.Thread.start, []
+
+    def interrupted_start(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        if len(started) == 1:
+            raise KeyboardInterrupt
+
+    undone = []
+    setting = Together(lambda stack: stack.callback(undone.append, True))
+    monkeypatch.setattr(threading.Thread, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt), setting():
+        pass
+    for thread in started:
+        thread.join(60)
+        assert not thread.is_alive()
+    with setting():
+        assert not undone[1:]
+    assert undone, "the next one is not kept from it"
