@@ -103,6 +103,7 @@ def run_atheris(run: Run, seed: int, folder: Path) -> None:
             run.write()
 
     options = [f"-runs={run.left}", f"-seed={seed}", "-max_len=200000", "-rss_limit_mb=0", "-len_control=0"]
+    options.append(f"-artifact_prefix={folder}/")  # what libFuzzer keeps would lie in the current folder
     atheris.Setup(
         [sys.argv[0], *options, "-print_final_stats=1", str(corpus)], execute, custom_mutator=change
     )
