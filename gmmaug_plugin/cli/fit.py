@@ -186,7 +186,7 @@ def _telling_of(parts: Parts, *, quiet: bool) -> Iterator[None]:
     try:
         yield
     except ValueError:
-        raise  # the same fit would end the same way
+        raise  # the same fit would end the same way: nothing is kept
     except BaseException:
         if parts.n_kept:
             tell(f"{parts.n_kept} finished parts are kept: the same command with --resume goes on from there")

@@ -104,7 +104,9 @@ NO_PARTS = Parts()
 def kept_parts(
     photo_set: PhotoSet, options: FitOptions, *, elsewhere: bool, keep: bool, resume: bool
 ) -> Iterator[Parts]:
-    """Keep the parts of a fit while the body runs, and remove them when it has ended well.
+    """Keep the parts of a fit while the body runs, and remove them unless it was stopped.
+
+    A fit that ends in a :class:`ValueError` would end in it again: of that nothing is kept either.
 
     Args:
         photo_set: The photos.
@@ -125,7 +127,15 @@ def kept_parts(
         return
     drop_old_fits()
     folder = unfinished_fits() / _key(photo_set, options, elsewhere=elsewhere)
-    yield Parts(folder, resume)
+    try:
+        yield Parts(folder, resume)
+    except ValueError:
+        _remove(folder)
+        raise
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         folder.parent.rmdir()  # unless other fits are at work

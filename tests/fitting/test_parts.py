@@ -16,8 +16,10 @@ from gmmaug_plugin import fit
 from gmmaug_plugin.artifact import ArtifactError
 from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.fitting import parts as parts_module
+from gmmaug_plugin.fitting import trial as trial_module
 from gmmaug_plugin.fitting.part_files import read_part, write_part
 from gmmaug_plugin.fitting.parts import Parts
+from gmmaug_plugin.fitting.selection import CopiesError
 from gmmaug_plugin.images.cache import cache_info, clear_cache, unfinished_fits
 
 Flowers = tuple[np.ndarray, np.ndarray]
@@ -184,6 +186,20 @@ def test_a_short_fit_writes_nothing(
 def test_resuming_needs_the_cache(flowers: Flowers) -> None:
     with pytest.raises(ValueError, match=r"resume needs the cache.*Received: resume=True, cache=False"):
         fit(*flowers, quiet=True, cache=False, resume=True, **FITS["pca"])
+
+
+def test_a_fit_that_is_refused_keeps_nothing(flowers: Flowers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be refused again."""
+    written = stopping_after(10**6, monkeypatch)
+
+    def refuse(*_: object) -> None:
+        raise CopiesError("Refused", received="nothing")
+
+    monkeypatch.setattr(trial_module, "_check_synthesis", refuse)
+    with pytest.raises(CopiesError):
+        fit(*flowers, quiet=True, **FITS["pca"])
+    assert written
+    assert not unfinished_fits().exists()
 
 
 def test_a_full_disk_costs_the_parts_not_the_fit(
