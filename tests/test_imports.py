@@ -17,11 +17,22 @@ FRAMEWORKS = (
 
 MAY_IMPORT = {
     "models": {"models", "layout", "checks", "resizing", "artifact"},
-    "fitting": {"fitting", "models", "artifact", "evaluation", "images", "progress", "checks", "resizing"},
+    "fitting": {
+        "fitting",
+        "models",
+        "artifact",
+        "evaluation",
+        "images",
+        "progress",
+        "checks",
+        "resizing",
+        "threads",
+    },
     "evaluation": {
         *("evaluation", "models", "images", "progress", "checks", "resizing", "layout", "files", "extras"),
         "mixing",
         "tensorflow",
+        "threads",
     },
     "artifact": {"artifact", "models", "files"},
     "images": {"images", "progress", "checks", "resizing", "files"},

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.evaluation.measures import Measure, check_stack
 from gmmaug_plugin.resizing import resize_images
+from gmmaug_plugin.threads import one_openmp_thread
 
 SOURCE = "Richardson & Weiss, NeurIPS 2018, section 2 (NDB)"
 MOST_BINS = 30
@@ -87,21 +87,16 @@ class BinReference:
         # Equal photos cannot fill more bins than there are of them.
         distinct = len(np.unique(pixels, axis=0))
         self.n_bins = min(self.n_bins, distinct)
-        with _one_thread():
+        with one_openmp_thread():
             self._clusters = KMeans(self.n_bins, n_init=3, random_state=random_state).fit(pixels)
         self._counts = np.bincount(self._clusters.labels_, minlength=self.n_bins)
 
     def compare(self, images: NDArray[np.uint8]) -> BinCounts:
         """Test every bin's share of the images, uint8 (n, h, w), against its share of the reference."""
-        with _one_thread():
+        with one_openmp_thread():
             found = self._clusters.predict(_pixels(check_stack("images", images)))
         counts = np.bincount(found, minlength=self.n_bins)
         return BinCounts(self.n_bins, proportion_z(counts, len(images), self._counts, self.n_reference))
-
-
-def _one_thread() -> threadpool_limits:
-    """Threads of k-means add up in the order in which they end, and a process that had some cannot fork."""
-    return threadpool_limits(1, "openmp")
 
 
 def proportion_z(

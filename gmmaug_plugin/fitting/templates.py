@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from gmmaug_plugin.fitting.workers import workers
 from gmmaug_plugin.models.engine import NumpyEngine
 from gmmaug_plugin.models.pca_mixture import PCAMixture
 from gmmaug_plugin.models.templates import Templates
+from gmmaug_plugin.threads import one_openmp_thread
 
 _NUMPY = NumpyEngine()
 _CHUNK = 256
@@ -80,8 +80,7 @@ def _encode(model: PCAMixture, images: NDArray[np.uint8]) -> NDArray[np.float64]
 
 def _cover(codes: NDArray[np.float64], n: int, random_state: int) -> NDArray[np.intp]:
     """Rows nearest to the centres of ``n`` clusters, fewer where clusters share one."""
-    # Threads of k-means add up in the order in which they end, and a process that had some cannot fork.
-    with threadpool_limits(1, "openmp"):
+    with one_openmp_thread():
         clusters = KMeans(n, n_init=1, random_state=random_state).fit(codes)
         distances = clusters.transform(codes)
     return np.unique(distances.argmin(axis=0))

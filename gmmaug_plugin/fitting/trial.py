@@ -1,6 +1,7 @@
 """A fit that is tried on photos held back before it is handed over."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -104,34 +105,16 @@ def try_fit(
     tried = _equip(fitted.model, training, options, Strengths())
     if detector is not None:
         detector = with_templates(detector, tried, random_state=options.random_state)
-    synthesis, variation = execution.parts.do(
-        "strengths",
-        lambda: (
-            _find_strength(tried, detector, options, quiet=quiet),
-            _find_variation(tried, training, detector, options, quiet=quiet),
-        ),
-        MeasuredStrength,
-        CopyRates,
-    )
+    find = partial(_find_strengths, tried, training, detector, options, quiet=quiet)
+    synthesis, variation = execution.parts.do("strengths", find, MeasuredStrength, CopyRates)
     given = FRESH if options.strength == "auto" else float(options.strength)
     tried = replace(tried, strengths=Strengths(given if synthesis is None else synthesis.strength))
     subject = subject_of(tried, training, None if variation is None else variation.strength)
+    measure = partial(measure_model, subject, training, held_back, detector=detector, features=features)
     measurements = execution.parts.do(
         f"measurements-features-{features}",
-        lambda: measure_model(
-            subject,
-            training,
-            held_back,
-            detector=detector,
-            features=features,
-            random_state=options.random_state,
-            quiet=quiet,
-        ),
-        Measurements,
-        Measure,
-        Copying,
-        CopyRates,
-        Calibration,
+        partial(measure, random_state=options.random_state, quiet=quiet),
+        *_MEASURED,
     )
     _check_synthesis(tried, measurements, options)
     info = fitted.info | _describe(photo_set, held_back, options, measurements)
@@ -150,6 +133,9 @@ def try_fit(
         model = replace(_equip(everything.model, photo_set, options, tried.strengths), info=info | again)
     return Trial(model, tried, training, held_back, detector, measurements)
 
+
+_MEASURED = (Measurements, Measure, Copying, CopyRates, Calibration)
+"""What measurements are made of, when they are kept as a part."""
 
 _TOLD_OF_THE_REFIT = ("explained_variance_ratio", "n_components_per_class")
 """What is the model's own: everything else in its info tells how it was chosen and tried."""
@@ -206,6 +192,21 @@ def _equip(model: ImageModel, photo_set: PhotoSet, options: FitOptions, strength
     if options.templates:
         templates = KINDS[options.model].templates(model, photo_set, options)
     return replace(model, class_names=photo_set.class_names, strengths=strengths, templates=templates)
+
+
+def _find_strengths(
+    model: ImageModel,
+    training: PhotoSet,
+    detector: CopyDetector | None,
+    options: FitOptions,
+    *,
+    quiet: bool,
+) -> tuple[MeasuredStrength | None, MeasuredStrength | None]:
+    """Strengths of synthesis and of variation, each where there is one to find."""
+    return (
+        _find_strength(model, detector, options, quiet=quiet),
+        _find_variation(model, training, detector, options, quiet=quiet),
+    )
 
 
 def _find_strength(
