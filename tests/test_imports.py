@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "artifact": {"artifact", "models", "files"},
     "images": {"images", "progress", "checks", "resizing", "files"},
     "tensorflow": {"tensorflow", "models", "artifact", "mixing", "layout", "extras", "checks", "resizing"},
-    "keras": {"models", "artifact", "mixing", "layout", "extras", "checks"},
+    "keras": {"keras", "models", "artifact", "mixing", "layout", "extras", "checks"},
     "albumentations": {"models", "artifact", "layout", "mixing", "extras", "checks"},
 }
 

@@ -1,11 +1,4 @@
-"""Gaussian-mixture images in the batches that Keras trains on.
-
-:class:`GMMSequence` goes where arrays or another ``keras.utils.PyDataset`` went before:
-
-    >>> from gmmaug_plugin.keras import GMMSequence
-    >>> batches = GMMSequence(x, y, model="flowers.safetensors", ratio=0.25)  # doctest: +SKIP
-    >>> network.fit(batches, epochs=20)  # doctest: +SKIP
-"""
+"""Batches of a ``keras.utils.PyDataset``, as a function of seed, epoch and index."""
 
 import multiprocessing
 import signal
@@ -16,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras.utils import PyDataset
 from numpy.typing import ArrayLike, NDArray
 
 from gmmaug_plugin.artifact import as_model
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.extras import require
+from gmmaug_plugin.keras.labels import Labels
 from gmmaug_plugin.layout import ImageLayout, guess_white
 from gmmaug_plugin.mixing import (
     MixMode,
@@ -32,15 +26,6 @@ from gmmaug_plugin.mixing import (
     synthetic_beside,
 )
 from gmmaug_plugin.models import ImageModel
-
-try:
-    from keras.utils import PyDataset
-except ModuleNotFoundError as error:
-    # Keras itself may be there, and its TensorFlow not.
-    require((error.name or "keras").partition(".")[0], extra="tensorflow")
-    raise
-
-__all__ = ["GMMSequence"]
 
 _BATCH, _ORDER, _STRENGTH = 0, 1, 2
 """Last word of the seeds for a batch and for an epoch's order of images. Without it the order would
@@ -263,7 +248,7 @@ class _Mixer:
     shuffle: bool
     value_range: float
 
-    def read(self, real: Batch) -> "tuple[ImageLayout, _Labels | None]":
+    def read(self, real: Batch) -> "tuple[ImageLayout, Labels | None]":
         """Tell what images and labels look like, after checking that they and the model fit together."""
         layout = ImageLayout.of(real[0], value_range=self.value_range)
         if not layout.stacked:
@@ -272,7 +257,7 @@ class _Mixer:
                 f"Received: shape {real[0].shape}"
             )
         if len(real) > 1 and self.model.class_names:
-            return layout, _Labels.of(real[1], self.model.class_names)
+            return layout, Labels.of(real[1], self.model.class_names)
         if len(real) > 1 and self.mode == "synthesize":
             raise ValueError(
                 "The model was fitted on unlabelled photos and cannot label what it makes: fit it with a "
@@ -304,7 +289,7 @@ class _Mixer:
             return self.full_batch[1]
         return synthetic_beside(n_real, self.ratio)
 
-    def _vary(self, real: Batch, labels: "_Labels | None", seed: Sequence[int]) -> Batch:
+    def _vary(self, real: Batch, labels: "Labels | None", seed: Sequence[int]) -> Batch:
         images = real[0].copy()
         rng = np.random.default_rng(seed)
         rows = rng.permutation(len(images))[: round(self.ratio * len(images))]
@@ -317,54 +302,6 @@ class _Mixer:
                 value_range=self.value_range,
             )
         return (images, *real[1:])
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """Labels as class numbers, and the way back into their encoding.
-
-    Attributes:
-        classes: Class numbers, int64 (n,).
-        codes: How each class is written, one row per class, in the dtype and shape of the labels.
-    """
-
-    classes: NDArray[np.int64]
-    codes: NDArray[Any]
-
-    @classmethod
-    def of(cls, y: NDArray[Any], class_names: Sequence[str]) -> "_Labels":
-        """Read labels, telling their encoding by shape and dtype.
-
-        Raises:
-            ValueError: They are in no encoding known, or not of the model's classes.
-        """
-        K = len(class_names)
-        if y.dtype.kind in "biuf" and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] in (1, K))):
-            numbered = y.ndim == 1 or y.shape[1] == 1
-            codes = np.arange(K).reshape(K, *y.shape[1:]) if numbered else np.eye(K)
-            values = np.nan_to_num(y.astype(np.float64)).reshape(len(y), -1)
-            classes = np.clip(values[:, 0], 0, K - 1).astype(np.int64) if numbered else values.argmax(axis=1)
-            written = codes.astype(y.dtype)
-            # Floats may be the targets of one sigmoid, which knows two classes.
-            fits = np.array_equal(written, codes) and not (numbered and y.dtype.kind == "f" and K > 2)
-            soft = not numbered and y.dtype.kind == "f" and _are_shares(values)
-            if fits and (soft or np.array_equal(written[classes], y)):
-                return cls(classes, written)
-        values_seen = f", values in [{y.min()}, {y.max()}]" if y.dtype.kind in "biuf" and y.size else ""
-        raise ValueError(
-            f"Labels must be whole numbers from 0 to {K - 1} of shape (n,) or (n, 1), one-hot (n, {K}), or "
-            f"for two classes 0.0 and 1.0. The model's classes are {list(class_names)}. "
-            f"Received: {y.dtype} {y.shape}{values_seen}"
-        )
-
-    def encode(self, classes: NDArray[np.int32]) -> NDArray[Any]:
-        """Write class numbers the way the labels are written."""
-        return self.codes[classes]
-
-
-def _are_shares(labels: NDArray[np.float64]) -> bool:
-    """Whether every row is a smoothed or mixed one-hot label: of its class the greatest share."""
-    return bool((labels >= 0).all() and np.allclose(labels.sum(axis=1), 1.0, atol=1e-2))
 
 
 def _as_arrays(x: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | None) -> Batch:
