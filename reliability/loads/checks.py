@@ -81,15 +81,15 @@ def check_stops(load: str, n: int, per_epoch: int = 50, patience: float = 20.0) 
     return tally
 
 
-def check_interrupts(load: str, n: int, per_epoch: int = 200) -> Tally:
-    """Ctrl-C ends the program in time, and nothing is left."""
+def check_interrupts(load: str, n: int) -> Tally:
+    """Ctrl-C amid an epoch ends the program in time, and nothing is left."""
     tally = Tally(f"Ctrl-C in {load}", "interrupts")
     chance = random.Random(0)
     targets: tuple[Literal["group", "trainer"], ...] = ("group", "trainer")
     slowest = 0.0
     for number in range(n):
         target = targets[number % 2]
-        ending = interrupted(load, {"plain": False, "per_epoch": per_epoch}, target, chance)
+        ending = interrupted(load, target, chance)
         slowest = max(slowest, ending.seconds)
         if ending.clean:
             what = "folders of PyTorch's sockets" if ending.left else "nothing"

@@ -87,7 +87,7 @@ INTERRUPTED = ["executor-fork", *(name for name in names() if ALL and name != "k
 
 @pytest.mark.parametrize("load", dict.fromkeys(INTERRUPTED))
 def test_ctrl_c_ends_a_load_and_leaves_nothing(load: str) -> None:
-    ending = interrupted(load, OPTIONS, "group", random.Random(0))
+    ending = interrupted(load, "group", random.Random(0))
     assert (ending.outcome, ending.worse) == ("interrupted", []), ending.said
 
 
