@@ -52,7 +52,7 @@ def decode(reader: Any) -> FlatModel:
 
 @pytest.fixture(autouse=True)
 def files_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec = SimpleNamespace(encode=encode, decode=decode, FORMAT_VERSION=7)
+    codec = SimpleNamespace(encode=encode, decode=decode, FORMAT_VERSION=7, VERSIONS_READ=(7,))
     monkeypatch.setitem(files._CODECS, FlatModel.kind, codec)
 
 

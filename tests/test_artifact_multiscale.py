@@ -151,7 +151,7 @@ def test_a_pca_model_keeps_its_version(tmp_path: Path) -> None:
         ({"image_size": [32]}, "image_size must be one of .* Received: "),
         ({"image_size": None}, "image_size must be one of .* Received: None"),
         ({"image_size": 64}, r"missing \['details\.64"),
-        ({"kind": "pca"}, "symmetry must be one of .* Received: None"),
+        ({"kind": "pca", "format_version": 2}, "symmetry must be one of .* Received: None"),
         ({"class_names": ["a"]}, "classes must be .* Received: "),
         ({"class_names": ["a", "b", "c"]}, "classes must be .* Received: "),
         ({"class_names": ["a", "a"]}, "class_names must be .* Received: "),

@@ -15,7 +15,8 @@ from gmmaug_plugin.models.pca_mixture import PCAMixture
 FORMAT = "gmmaug"
 
 _CODECS: dict[str, ModuleType] = {PCAMixture.kind: pca, MultiscaleMixture.kind: multiscale}
-"""By kind of model, what knows its files: ``encode``, ``decode``, and the ``FORMAT_VERSION`` it writes."""
+"""By kind of model, what knows its files: ``encode``, ``decode``, the ``FORMAT_VERSION`` it writes, and the
+``VERSIONS_READ``."""
 
 
 def save_model(model: ImageModel, path: str | Path) -> int:
@@ -138,4 +139,11 @@ def _read_codec(document: dict[str, Any]) -> ModuleType:
             f"The file was written by a newer gmmaug-plugin: update it to read the file. This one reads "
             f"format versions up to {newest}. Received: format version {shown(found)}"
         )
-    return _codec_of(document.get("kind"))
+    kind = document.get("kind")
+    codec = _codec_of(kind)
+    if found not in codec.VERSIONS_READ:
+        raise ArtifactError(
+            f"A file of kind {kind!r} has one of the format versions {list(codec.VERSIONS_READ)}. "
+            f"Received: format version {found}"
+        )
+    return codec

@@ -32,6 +32,9 @@ from gmmaug_plugin.models.templates import MAX_TEMPLATES
 FORMAT_VERSION = 3
 """3 added this kind."""
 
+VERSIONS_READ = (3,)
+"""Format versions that there are files of this kind of."""
+
 Levels = tuple[tuple[ConditionalMixture, ...], ...]
 
 _N_BASE = BASE_SIZE * BASE_SIZE

@@ -27,6 +27,9 @@ from gmmaug_plugin.models.templates import MAX_TEMPLATES, Templates
 FORMAT_VERSION = 2
 """2 added strengths and templates; a file of version 1 is read as one without."""
 
+VERSIONS_READ = (1, 2)
+"""Format versions that there are files of this kind of."""
+
 _TEMPLATE_TENSORS = {"template_codes", "template_scales", "template_components"}
 
 

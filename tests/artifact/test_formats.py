@@ -11,6 +11,7 @@ import pytest
 from gmmaug_plugin import load_model
 from gmmaug_plugin.artifact import describe_artifact, multiscale, pca
 from gmmaug_plugin.models.strengths import Strengths
+from tests.artifact.hostile import parts_of, refused
 
 FORMATS = Path(__file__).parent / "formats"
 
@@ -74,13 +75,29 @@ def test_files_of_every_version_are_written_anew_as_the_same_model(tmp_path: Pat
     np.testing.assert_array_equal(load_model(new).sample(4, seed=0)[0], old.sample(4, seed=0)[0])
 
 
+@pytest.mark.parametrize("kind", ["pca", "multiscale"])
+def test_a_version_that_a_kind_never_had_is_refused(tmp_path: Path, kind: str) -> None:
+    codec = {"pca": pca, "multiscale": multiscale}[kind]
+    for version in range(1, 4):
+        parts = parts_of(kind)
+        parts.document["format_version"] = version
+        (tmp_path / "model.safetensors").write_bytes(parts.to_bytes())
+        if version in codec.VERSIONS_READ:
+            load_model(tmp_path / "model.safetensors")
+        else:
+            refused(
+                tmp_path / "model.safetensors", f"{kind!r} has one of.*Received: format version {version}"
+            )
+
+
 def test_every_version_up_to_the_newest_of_every_kind_has_a_file() -> None:
     written = {version_of(path) for path in FORMATS.glob("*.safetensors")}
     assert {path.stem for path in FORMATS.glob("*.safetensors")} == set(FILES)
-    assert {version for _, version in written} == set(
-        range(1, max(pca.FORMAT_VERSION, multiscale.FORMAT_VERSION) + 1)
-    )
-    assert {(pca.PCAMixture.kind, pca.FORMAT_VERSION), ("multiscale", multiscale.FORMAT_VERSION)} <= written
+    read = {
+        (kind, v) for kind, codec in (("pca", pca), ("multiscale", multiscale)) for v in codec.VERSIONS_READ
+    }
+    assert written == read
+    assert {("pca", pca.FORMAT_VERSION), ("multiscale", multiscale.FORMAT_VERSION)} <= read
 
 
 def test_the_files_stay_small() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -176,6 +176,29 @@ def test_headers_that_lie_are_refused(tmp_path: Path, kind: str, told: dict[str,
     path = tmp_path / "model.safetensors"
     lie(path, kind, "weights", **told)
     refused(path)
+
+
+def insert(contents: bytes, place: Literal["before", "after"]) -> bytes:
+    """A file with eight bytes of its own before or after its tensors, and a header that tells of them."""
+    header, tensors = header_of(contents)
+    if place == "after":
+        return contents + bytes(8)
+    told = json.loads(header)
+    for name in set(told) - {"__metadata__"}:
+        told[name]["data_offsets"] = [offset + 8 for offset in told[name]["data_offsets"]]
+    text = json.dumps(told).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(8) + tensors
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("kind", ["pca", "multiscale"])
+def test_bytes_that_belong_to_no_tensor_are_refused(
+    tmp_path: Path, kind: str, place: Literal["before", "after"]
+) -> None:
+    """Every tensor is as it was written and the checksum right: what else a file may hide is not read."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(insert(write(kind, path), place))
+    refused(path, "leave a gap" if place == "before" else "bytes, .* follow the header")
 
 
 def header_of(contents: bytes) -> tuple[bytes, bytes]:

@@ -1,7 +1,8 @@
+"""What the transforms promise, by themselves and in pipelines."""
+
 import copy
 import importlib
 import json
-import multiprocessing
 import os
 import pickle
 import subprocess
@@ -18,49 +19,9 @@ A = pytest.importorskip("albumentations")
 
 from gmmaug_plugin import albumentations as subject  # noqa: E402
 from gmmaug_plugin.albumentations import GMMSynthesize, GMMVary  # noqa: E402
-from gmmaug_plugin.datasets import make_flowers  # noqa: E402
-from gmmaug_plugin.models import PCAMixture  # noqa: E402
-from tests.factories import fit_all as fit  # noqa: E402
+from tests.albumentations.conftest import SIZE  # noqa: E402
 
-SIZE = 32
-# Numerical libraries keep threads, and Python 3.12 and later warn of forking beside threads.
-multi_threaded_fork = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 TRANSFORMS = [GMMSynthesize, GMMVary]
-
-
-@pytest.fixture(scope="session")
-def flowers() -> tuple[np.ndarray, np.ndarray]:
-    images, labels, _ = make_flowers(60, image_size=SIZE, n_classes=3)
-    return images, labels
-
-
-@pytest.fixture(scope="session")
-def models(flowers: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, PCAMixture]:
-    images, labels = flowers
-    daisies = images[labels == 0]
-    return {
-        "labelled": fit(images, labels, quiet=True, n_components=2),
-        "unlabelled": fit(images, quiet=True, n_components=2),
-        "single": fit(daisies, np.zeros(len(daisies), int), quiet=True, n_components=1),
-    }
-
-
-@pytest.fixture(scope="session")
-def paths(models: dict[str, PCAMixture], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("models")
-    for name, model in models.items():
-        model.save(folder / f"{name}.safetensors")
-    return {name: str(folder / f"{name}.safetensors") for name in models}
-
-
-@pytest.fixture
-def path(paths: dict[str, str]) -> str:
-    return paths["labelled"]
-
-
-@pytest.fixture(scope="session")
-def photo(flowers: Any) -> np.ndarray:
-    return flowers[0][0]
 
 
 def picture(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
@@ -347,63 +308,6 @@ def test_a_synthetic_image_is_not_moved_by_the_noise_that_made_it(paths, photo):
     made = A.Compose([make], seed=11)(image=photo)["image"]
     moved = A.Compose([make, move], seed=11)(image=photo)["image"]
     assert np.abs(moved.astype(float) - made).mean() > 2
-
-
-# Worker processes
-
-
-def work(pipeline: Any, photo: np.ndarray, seed: int | None, answers: Any) -> None:
-    if seed is not None:
-        pipeline.set_random_seed(seed)
-    answers.put([pipeline(image=photo, label=1)["image"].tobytes() for _ in range(2)])
-
-
-def images_of_workers(
-    method: str, pipeline: Any, photo: np.ndarray, *, names: list[str], seed: int | None = None
-) -> list[list[bytes]]:
-    """Two images from each of several processes that begin with the same pipeline."""
-    context = multiprocessing.get_context(method)
-    images = []
-    for name in names:
-        answers = context.SimpleQueue()
-        worker = context.Process(target=work, args=(pipeline, photo, seed, answers), name=name)
-        worker.start()
-        images.append(answers.get())
-        worker.join()
-        worker.close()
-    return images
-
-
-@multi_threaded_fork
-@pytest.mark.parametrize("transform", TRANSFORMS)
-@pytest.mark.parametrize("seed", [None, 9])
-def test_forked_workers_draw_streams_of_their_own(transform, path, photo, seed):
-    pipeline = A.Compose([transform(path, p=1.0)], seed=seed)
-    pipeline(image=photo, label=1)
-    names = ["reader-1", "reader-2", "reader-3"]
-    first = images_of_workers("fork", pipeline, photo, names=names)
-    assert len({image for images in first for image in images}) == 6
-    second = images_of_workers("fork", pipeline, photo, names=names)
-    assert (first == second) == (seed is not None)
-
-
-@multi_threaded_fork
-def test_a_worker_may_be_seeded_by_its_program(path, photo):
-    pipeline = A.Compose([GMMVary(path, p=1.0)])
-    (images,) = images_of_workers("fork", pipeline, photo, names=["reader"], seed=5)
-    pipeline.set_random_seed(5)
-    assert images == [pipeline(image=photo, label=1)["image"].tobytes() for _ in range(2)]
-
-
-@multi_threaded_fork
-def test_spawned_workers_draw_streams_of_their_own(path, photo):
-    unseeded = A.Compose([GMMSynthesize(path, p=1.0)])
-    images = images_of_workers("spawn", unseeded, photo, names=["reader-1", "reader-2"])
-    assert len({image for pair in images for image in pair}) == 4
-    seeded = A.Compose([GMMSynthesize(path, p=1.0)], seed=2)
-    forked = images_of_workers("fork", seeded, photo, names=["reader-1", "reader-2"])
-    assert images_of_workers("spawn", seeded, photo, names=["reader-2"]) == forked[1:]
-    assert forked[0] != forked[1]
 
 
 # The package without its framework
