@@ -45,56 +45,72 @@ def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
 
 def pictures() -> Iterator[WildFile]:
     """Sound photos in every format that is read, and in the modes and kinds of coding that each has."""
-    colour, gray = scene(), scene().convert("L")
-    palette, black_and_white = colour.convert("P"), colour.convert("1")
-    clear = colour.convert("RGBA")
-    clear.putalpha(gray)
-    others = {"save_all": True, "append_images": [ImageOps.invert(colour), ImageOps.mirror(colour)]}
-    wide = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
-    unit = Image.fromarray(np.asarray(gray).astype(np.float32) / 255)
+    yield from _jpegs()
+    yield from _pngs()
+    yield from _tiffs()
+    yield from _other_formats()
+    yield from extremes()
 
-    yield WildFile("baseline.jpg", encoded(colour, "JPEG"))
-    yield WildFile("progressive.jpg", encoded(colour, "JPEG", progressive=True))
-    yield WildFile("gray.jpg", encoded(gray, "JPEG"))
-    yield WildFile("cmyk.jpg", encoded(colour.convert("CMYK"), "JPEG"))
-    yield WildFile("thinned.jpg", encoded(colour, "JPEG", subsampling=2, quality=10))
-    yield WildFile("restarts.jpg", encoded(colour, "JPEG", restart_marker_blocks=1))
-    yield WildFile("several.mpo", encoded(colour, "MPO", save_all=True, append_images=[scene()]))
-    yield WildFile("colour.png", encoded(colour, "PNG"))
-    yield WildFile("clear.png", encoded(clear, "PNG"))
-    yield WildFile("gray_clear.png", encoded(clear.convert("LA"), "PNG"))
-    yield WildFile("palette.png", encoded(palette, "PNG", transparency=bytes(range(256))))
+
+_COLOUR, _GRAY = scene(), scene().convert("L")
+_PALETTE = _COLOUR.convert("P")
+_CLEAR = Image.merge("RGBA", (*_COLOUR.split(), _GRAY))
+_WIDE = Image.fromarray(np.asarray(_GRAY).astype(np.uint16) * 257)
+_UNIT = Image.fromarray(np.asarray(_GRAY).astype(np.float32) / 255)
+_SEVERAL = {"save_all": True, "append_images": [ImageOps.invert(_COLOUR), ImageOps.mirror(_COLOUR)]}
+
+
+def _jpegs() -> Iterator[WildFile]:
+    yield WildFile("baseline.jpg", encoded(_COLOUR, "JPEG"))
+    yield WildFile("progressive.jpg", encoded(_COLOUR, "JPEG", progressive=True))
+    yield WildFile("gray.jpg", encoded(_GRAY, "JPEG"))
+    yield WildFile("cmyk.jpg", encoded(_COLOUR.convert("CMYK"), "JPEG"))
+    yield WildFile("thinned.jpg", encoded(_COLOUR, "JPEG", subsampling=2, quality=10))
+    yield WildFile("restarts.jpg", encoded(_COLOUR, "JPEG", restart_marker_blocks=1))
+    yield WildFile("several.mpo", encoded(_COLOUR, "MPO", save_all=True, append_images=[scene()]))
+
+
+def _pngs() -> Iterator[WildFile]:
+    yield WildFile("colour.png", encoded(_COLOUR, "PNG"))
+    yield WildFile("clear.png", encoded(_CLEAR, "PNG"))
+    yield WildFile("gray_clear.png", encoded(_CLEAR.convert("LA"), "PNG"))
+    yield WildFile("palette.png", encoded(_PALETTE, "PNG", transparency=bytes(range(256))))
     for bits in (1, 2, 4):
-        few = Image.fromarray(np.asarray(gray) >> (8 - bits)).convert("P")
+        few = Image.fromarray(np.asarray(_GRAY) >> (8 - bits)).convert("P")
         few.putpalette([level for value in range(2**bits) for level in [value * 255 // (2**bits - 1)] * 3])
         yield WildFile(f"palette_{bits}_bits.png", encoded(few, "PNG", bits=bits))
-        yield WildFile(f"gray_{bits}_bits.png", png_of_bits(np.asarray(gray) >> (8 - bits), bits))
-    yield WildFile("wide.png", encoded(wide, "PNG"))
-    yield WildFile("interlaced.png", interlaced_png(np.asarray(gray)))
-    yield WildFile("moving.png", encoded(colour, "PNG", **others))
-    yield WildFile("lossy.webp", encoded(colour, "WEBP"))
-    yield WildFile("lossless.webp", encoded(clear, "WEBP", lossless=True))
-    yield WildFile("moving.webp", encoded(colour, "WEBP", **others))
+        yield WildFile(f"gray_{bits}_bits.png", png_of_bits(np.asarray(_GRAY) >> (8 - bits), bits))
+    yield WildFile("wide.png", encoded(_WIDE, "PNG"))
+    yield WildFile("interlaced.png", interlaced_png(np.asarray(_GRAY)))
+    yield WildFile("moving.png", encoded(_COLOUR, "PNG", **_SEVERAL))
+
+
+def _tiffs() -> Iterator[WildFile]:
     for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
-        yield WildFile(f"{compression}.tif", encoded(colour, "TIFF", compression=compression))
-    yield WildFile("fax.tif", encoded(black_and_white, "TIFF", compression="group4"))
-    yield WildFile("wide.tif", encoded(wide, "TIFF"))
-    yield WildFile("unit.tif", encoded(unit, "TIFF"))
-    yield WildFile("big_endian.tif", encoded(Image.fromarray(np.asarray(wide).astype(">u2")), "TIFF"))
-    yield WildFile("pages.tif", encoded(colour, "TIFF", **others))
+        yield WildFile(f"{compression}.tif", encoded(_COLOUR, "TIFF", compression=compression))
+    yield WildFile("fax.tif", encoded(_COLOUR.convert("1"), "TIFF", compression="group4"))
+    yield WildFile("wide.tif", encoded(_WIDE, "TIFF"))
+    yield WildFile("unit.tif", encoded(_UNIT, "TIFF"))
+    yield WildFile("big_endian.tif", encoded(Image.fromarray(np.asarray(_WIDE).astype(">u2")), "TIFF"))
+    yield WildFile("pages.tif", encoded(_COLOUR, "TIFF", **_SEVERAL))
     yield WildFile("tiles.tif", tiff(tile_tags(16, 16), bytes(range(256)) * 2))
-    yield WildFile("big.tif", encoded(colour, "TIFF", big_tiff=True))
-    yield WildFile("clear.gif", encoded(palette, "GIF", transparency=3))
-    yield WildFile("moving.gif", encoded(colour, "GIF", **others))
-    yield WildFile("colour.bmp", encoded(colour, "BMP"))
-    yield WildFile("palette.bmp", encoded(palette, "BMP"))
-    yield WildFile("gray.pgm", encoded(gray, "PPM"))
+    yield WildFile("big.tif", encoded(_COLOUR, "TIFF", big_tiff=True))
+
+
+def _other_formats() -> Iterator[WildFile]:
+    yield WildFile("lossy.webp", encoded(_COLOUR, "WEBP"))
+    yield WildFile("lossless.webp", encoded(_CLEAR, "WEBP", lossless=True))
+    yield WildFile("moving.webp", encoded(_COLOUR, "WEBP", **_SEVERAL))
+    yield WildFile("clear.gif", encoded(_PALETTE, "GIF", transparency=3))
+    yield WildFile("moving.gif", encoded(_COLOUR, "GIF", **_SEVERAL))
+    yield WildFile("colour.bmp", encoded(_COLOUR, "BMP"))
+    yield WildFile("palette.bmp", encoded(_PALETTE, "BMP"))
+    yield WildFile("gray.pgm", encoded(_GRAY, "PPM"))
     yield WildFile("text.pgm", b"P2\n# a text\n3 2\n9\n0 1 2\n7 8 9\n")
-    yield WildFile("colour.ppm", encoded(colour, "PPM"))
-    yield WildFile("unit.pfm", encoded(unit, "PPM"))
-    yield WildFile("colour.jp2", encoded(colour, "JPEG2000"))
-    yield WildFile("colour.avif", encoded(colour, "AVIF", speed=10))
-    yield from extremes()
+    yield WildFile("colour.ppm", encoded(_COLOUR, "PPM"))
+    yield WildFile("unit.pfm", encoded(_UNIT, "PPM"))
+    yield WildFile("colour.jp2", encoded(_COLOUR, "JPEG2000"))
+    yield WildFile("colour.avif", encoded(_COLOUR, "AVIF", speed=10))
 
 
 def extremes() -> Iterator[WildFile]:

@@ -1,7 +1,7 @@
 """Photos to a PCA mixture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -68,30 +68,23 @@ def fit_pca_mixture(
         CopiesError: The judge refuses all candidates of a class.
     """
     counts = np.bincount(labels)
-    heldout = options.criterion == "heldout"
-    # Of cross-validation's folds each leaves this many photos to fit on.
-    usable = [int(n) for n in (counts - -(-counts // N_FOLDS) if heldout else counts)]
-    per_class = options.per_class(len(counts), n_components)
-    first = [first_candidates(one.n_components, n) for one, n in zip(per_class, usable, strict=True)]  # type: ignore[arg-type]
-    n_folds = [N_FOLDS if heldout and len(ks) > 1 else 0 for ks in first]
-    n_fits = sum((1 + n) * n_first_fits(ks, options.n_init) for n, ks in zip(n_folds, first, strict=True))
-    total = SUBSPACE_STEPS * (1 + max(n_folds)) + n_fits
+    plan = _Plan.of(counts, options, n_components)
     mixtures, curves, refused = [], {}, {}
     client, parts = execution.client, execution.parts
-    with progress_bar("Fitting", total, quiet=quiet) as steps, shared(images, client) as source:
+    with progress_bar("Fitting", plan.n_steps, quiet=quiet) as steps, shared(images, client) as source:
         with workers(client) as run:
             photos = _Photos(source, labels, options, steps, run, parts)
             subspace = photos.subspace()
-            without_fold = [photos.subspace_without(fold) for fold in range(max(n_folds))]
-        for label, n_usable in enumerate(usable):
+            without_fold = [photos.subspace_without(fold) for fold in range(max(plan.n_folds))]
+        for label, n_usable in enumerate(plan.usable):
             with workers(client) as run:
                 photos = _Photos(source, labels, options, steps, run, parts)
-                held_out = photos.held_out(label, without_fold[: n_folds[label]])
+                held_out = photos.held_out(label, without_fold[: plan.n_folds[label]])
                 contest = ClassContest(
                     photos.of_class(label),
                     subspace,
                     held_out,
-                    per_class[label],
+                    plan.per_class[label],
                     steps,
                     parts.under(f"class-{label}"),
                 )
@@ -106,6 +99,36 @@ def fit_pca_mixture(
     mixture = join_classes(mixtures, counts / counts.sum())
     model = PCAMixture(subspace.basis, mixture, subspace.noise_variance)
     return Fitted(model, curves, subspace.explained_variance_ratio, refused)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be fitted.
+
+    Attributes:
+        usable: By class, photos that a fit is on: of cross-validation's folds each leaves so many.
+        per_class: By class, the options.
+        n_folds: By class, the folds it is tried on.
+        n_steps: Steps of progress in all, as far as they are known before.
+    """
+
+    usable: list[int]
+    per_class: list[FitOptions]
+    n_folds: list[int]
+    n_steps: int
+
+    @classmethod
+    def of(
+        cls, counts: NDArray[np.int64], options: FitOptions, n_components: Sequence[int] | None
+    ) -> "_Plan":
+        """The plan for classes of so many photos."""
+        heldout = options.criterion == "heldout"
+        usable = [int(n) for n in (counts - -(-counts // N_FOLDS) if heldout else counts)]
+        per_class = options.per_class(len(counts), n_components)
+        first = [first_candidates(one.n_components, n) for one, n in zip(per_class, usable, strict=True)]  # type: ignore[arg-type]
+        n_folds = [N_FOLDS if heldout and len(ks) > 1 else 0 for ks in first]
+        n_fits = sum((1 + n) * n_first_fits(ks, options.n_init) for n, ks in zip(n_folds, first, strict=True))
+        return cls(usable, per_class, n_folds, SUBSPACE_STEPS * (1 + max(n_folds)) + n_fits)
 
 
 class _Photos:

@@ -127,9 +127,7 @@ class GMMSequence(PyDataset):
         full_batch = None
         if isinstance(x, PyDataset):
             _refuse_array_options(y=y, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight)
-            if x.num_batches == 0:
-                raise ValueError("The dataset given must have a batch. Received: num_batches=0")
-            first = _as_batch(x[0])
+            first = _first_batch(x)
             self._source = _Dataset(x)
         else:
             first = _as_arrays(x, y, sample_weight)
@@ -315,6 +313,12 @@ def _as_arrays(x: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | Non
             f"keras.utils.PyDataset. Received: {type(x).__name__} of shape {arrays[0].shape}"
         )
     return _same_length(arrays)
+
+
+def _first_batch(dataset: Any) -> Batch:
+    if dataset.num_batches == 0:
+        raise ValueError("The dataset given must have a batch. Received: num_batches=0")
+    return _as_batch(dataset[0])
 
 
 def _as_batch(batch: Any) -> Batch:

@@ -35,13 +35,18 @@ def _made(name: str, options: dict[str, Any]) -> Load:
     return kind(options["plain"], options.get("per_epoch") or kind.per_epoch)
 
 
+def _warm_up(name: str, options: dict[str, Any]) -> None:
+    """What a framework keeps from its first epochs on is nobody's leak."""
+    with _made(name, {**options, "per_epoch": 20}) as load:
+        load.train(2, _nothing)
+        del load
+
+
 def batches(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Go through many batches and tell what was in use on the way."""
     wanted, meter = options["batches"], Meter()
     options["per_epoch"] = min(options.get("per_epoch") or load_class(name).per_epoch, wanted)
-    with _made(name, {**options, "per_epoch": 20}) as load:
-        load.train(2, _nothing)
-        del load
+    _warm_up(name, options)
     before = meter.settled(meter.usage(), 0)
     places: list[int] = []
     amounts: list[tuple[int, int]] = []
@@ -66,21 +71,28 @@ def batches(name: str, options: dict[str, Any]) -> dict[str, Any]:
         during = meter.usage()
         del load
     after = meter.settled(before, PATIENCE)
-    own, together = ([amount[i] for amount in amounts] for i in (0, 1))
-    tenth = len(places) // 10
     return {
         "batches": done,
         "seconds": round(seconds, 1),
+        **_of_memory(places, amounts),
+        "before": asdict(before),
+        "during": asdict(during),
+        "after": asdict(after),
+        "left": after.more_than(before),
+    }
+
+
+def _of_memory(places: list[int], amounts: list[tuple[int, int]]) -> dict[str, Any]:
+    """Memory of the trainer and of all its family, over the batches."""
+    own, together = ([amount[i] for amount in amounts] for i in (0, 1))
+    tenth = len(places) // 10
+    return {
         "own_slope": slope(places, own),
         "slope": slope(places, together),
         "at_tenth": together[tenth],
         "at_end": together[-1],
         "own_at_tenth": own[tenth],
         "own_at_end": own[-1],
-        "before": asdict(before),
-        "during": asdict(during),
-        "after": asdict(after),
-        "left": after.more_than(before),
         "samples": list(zip(places, own, together, strict=True)),
     }
 
