@@ -8,6 +8,7 @@ outside the subspace, without another look at the photos.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +165,7 @@ def _spectrum(halves: _Halves, unit: float, run: Run) -> Spectrum:
     crossed = [task() for task in tasks] if in_turn else run(tasks)
     energy = [float(np.trace(half, dtype=np.float64)) for half in (halves.second, halves.first)]
     both = _sum(halves.first, halves.second)
-    eigenvalues, vectors = eigh(both, lower=False, overwrite_a=True, driver="evd")
+    eigenvalues, vectors = _eigenvectors(both)
     return Spectrum(
         rows=np.ascontiguousarray(vectors[:, ::-1].T, np.float32),
         energies=unit * np.maximum(eigenvalues[::-1], 0.0),
@@ -174,11 +175,19 @@ def _spectrum(halves: _Halves, unit: float, run: Run) -> Spectrum:
     )
 
 
+def _eigenvectors(symmetric: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues, ascending, and eigenvectors as columns; the upper triangle is used up."""
+    # For a single row scipy 1.12 gives "evd" too little room.
+    driver: Literal["evd", "ev"] = "evd" if len(symmetric) > 1 else "ev"
+    eigenvalues, vectors = eigh(symmetric, lower=False, overwrite_a=True, driver=driver)
+    return eigenvalues, vectors
+
+
 def _cross(
     one: NDArray[np.floating], other: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Energies of one half along its own principal images, and of the other half along these."""
-    eigenvalues, vectors = eigh(one.astype(np.float64), lower=False, overwrite_a=True, driver="evd")
+    eigenvalues, vectors = _eigenvectors(one.astype(np.float64))
     directions = np.asfortranarray(vectors[:, ::-1], np.float32)
     del vectors
     products = ssymm(1.0, np.asfortranarray(other, np.float32), directions, lower=False)

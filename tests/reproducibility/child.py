@@ -50,15 +50,15 @@ def artifacts(*names: str) -> dict[str, str]:
     return {name: artifact(name) for name in names}
 
 
-def images(folder: str, seed: int | None = 0) -> dict[str, str]:
-    """Digests of what the models in a folder sample and vary."""
+def images(folder: str, seed: int | None = 0) -> dict[str, Any]:
+    """Digests of what the models in a folder sample and vary, and log-densities of photos."""
     found = {}
     for kind in KINDS:
         model = load_model(Path(folder) / f"{kind}.safetensors")
         given, labels = photos()
         found[f"{kind} sample"] = digest(*model.sample(N, seed=seed))
         found[f"{kind} vary"] = digest(model.vary(given[:N], label=labels[:N], seed=seed))
-        found[f"{kind} score_samples"] = digest(model.score_samples(given))
+        found[f"{kind} score_samples"] = model.score_samples(given).tolist()
     return found
 
 

@@ -37,10 +37,17 @@ def processes(*arguments: str, threads: tuple[str, ...] = ("2",)) -> Iterator[li
         environment = {**os.environ, **dict.fromkeys(limits, n)}
         command = [sys.executable, "-W", "ignore", "-m", "tests.reproducibility.child", *arguments]
         running.append(subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE))
-    for process in running:
-        out, _ = process.communicate(timeout=PATIENCE)
+    outs = [process.communicate(timeout=PATIENCE)[0] for process in running]
+    for process, out in zip(running, outs, strict=True):
         assert process.returncode == 0
         yield json.loads(out.splitlines()[-1])
+
+
+def same_images(made: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Every byte of images, and log-densities to rounding: some versions of OpenBLAS round by threads."""
+    assert made.keys() == expected.keys()
+    for name, told in expected.items():
+        assert made[name] == (pytest.approx(told, rel=1e-4) if "score_samples" in name else told), name
 
 
 def test_artifacts_of_processes_and_forks_and_any_number_of_threads() -> None:
@@ -64,13 +71,15 @@ def test_artifacts_of_fits_at_once() -> None:
 def test_images_of_processes_and_forks_and_any_number_of_threads(folder: str) -> None:
     expected = child.images(folder)
     for made in processes("forked images", folder, threads=("1", "2")):
-        assert made == [expected, expected]
+        for one in made:
+            same_images(one, expected)
 
 
 def test_images_of_concurrent_threads(folder: str) -> None:
     expected = child.images(folder)
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(child.images, [folder] * 8)) == [expected] * 8
+        for one in pool.map(child.images, [folder] * 8):
+            same_images(one, expected)
 
 
 def test_datasets_of_processes_and_any_number_of_threads(folder: str) -> None:
