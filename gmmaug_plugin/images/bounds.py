@@ -20,6 +20,8 @@ MAX_SCANS = 100
 """Scans of a JPEG. Cameras and converters write some ten; each may touch every pixel again."""
 
 _MAX_READS = 250_000
+_FARTHEST = 1 << 40
+"""A place after the end of every file that is read, and before those that file systems refuse."""
 _PIXELS_AT_ONCE = 2 * MAX_PIXELS
 
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
@@ -56,10 +58,12 @@ class CountedReader(io.BufferedReader):
         return super().read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move as in any file; the system's word on places before its beginning would be no reason."""
-        before = self.tell() if whence == io.SEEK_CUR else 0
-        if whence != io.SEEK_END and before + offset < 0:
+        """Move as in any file; the system's word on places where no file reaches would be no reason."""
+        before = self.tell() if whence == io.SEEK_CUR else self._size if whence == io.SEEK_END else 0
+        if before + offset < 0:
             raise ValueError("a piece lies before the beginning of the file")
+        if before + offset > _FARTHEST:
+            raise ValueError("a piece lies far beyond the end of the file")
         return super().seek(offset, whence)
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import resource
+import struct
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from PIL import Image
 
 from gmmaug_plugin.images import PhotoError, load_photos, read_photo
 from gmmaug_plugin.images.bounds import MAX_SCANS, CountedReader, PixelBudget, count_scans
+from gmmaug_plugin.images.files import decode_photo
 from gmmaug_plugin.images.luma import to_luma
 from reliability.wild_photos import encoded, jpeg_of_scans, png, scene
 
@@ -90,10 +92,22 @@ def test_pieces_beyond_the_file_ask_for_no_memory(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
     with CountedReader(io.FileIO(tmp_path / "text.png")) as stream:
-        for place in ((-1, io.SEEK_SET), (-1, io.SEEK_CUR)):
+        for place in ((-1, io.SEEK_SET), (-1, io.SEEK_CUR), (-len(content) - 1, io.SEEK_END)):
             with pytest.raises(ValueError, match="before the beginning"):
                 stream.seek(*place)
+        for whence in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
+            with pytest.raises(ValueError, match="beyond the end"):
+                stream.seek(2**63 - 1, whence)
         assert stream.seek(-3, io.SEEK_END) == len(content) - 3
+
+
+def test_a_piece_where_no_file_reaches_is_the_files_fault_for_good(tmp_path: Path) -> None:
+    """Of what the system says the next fit would not be sure: the set would never be read from the cache."""
+    far = tmp_path / "far.tif"
+    far.write_bytes(b"II+\0" + struct.pack("<HHQ", 8, 0, 2**63 - 1))
+    with pytest.raises(PhotoError, match=r"^broken image: a piece lies far beyond") as caught:
+        decode_photo(far)
+    assert not isinstance(caught.value.__cause__, OSError)
 
 
 def test_threads_share_one_budget_of_pixels() -> None:
