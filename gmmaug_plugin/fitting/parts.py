@@ -80,12 +80,16 @@ class Parts:
     @property
     def n_kept(self) -> int:
         """How many parts are there."""
-        return 0 if self.folder is None else sum(1 for _ in self.folder.glob(f"*{_SUFFIX}"))
+        return len(self._kept())
+
+    def _kept(self) -> list[Path]:
+        return [] if self.folder is None else list(self.folder.glob(f"*{_SUFFIX}"))
 
     def _keep(self, path: Path, value: object) -> None:
         size = _size(value)
         try:
-            if size <= _LARGEST and fits(size):
+            before = sum(kept.stat().st_size for kept in self._kept())
+            if size <= _LARGEST and fits(before + size):
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_part(path, value)
         except OSError as error:

@@ -225,6 +225,17 @@ def test_a_cache_that_cannot_be_written_costs_the_parts_not_the_fit(
         assert as_bytes(tmp_path, flowers, **FITS["pca"]) == without
 
 
+def test_parts_together_stay_within_the_limit_of_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GMMAUG_CACHE_LIMIT", "0.00001")
+    parts = Parts(tmp_path / "fit")
+    for number in range(5):
+        parts.do(f"part-{number}", lambda: np.zeros(3000, np.uint8))
+    assert parts.n_kept == 3
+    assert sum(path.stat().st_size for path in (tmp_path / "fit").iterdir()) <= 10_000
+
+
 def test_the_cache_tells_of_unfinished_fits_and_clears_them(stopped: Path) -> None:
     size = sum(path.stat().st_size for path in stopped.iterdir())
     assert (cache_info().n_unfinished, cache_info().size) == (1, size)
