@@ -101,6 +101,25 @@ def test_iterations_may_be_fresh_yet_reproducible(model, flowers, batched):
     assert len(np.unique(np.concatenate(first), axis=0)) == 210
 
 
+@pytest.mark.parametrize(("n", "batched"), [(128, False), (70, True), (70, False)])
+def test_an_iteration_after_one_that_was_left_early_is_fresh(model, flowers, n, batched):
+    """Where blocks fill the dataset it is the second one; otherwise no block of the first comes again."""
+    like = FROM_SLICES(flowers[0]).batch(32) if batched else None
+
+    def made():
+        dataset = gmm_dataset(model, n, like=like, rerandomize_each_iteration=True)
+        return dataset.unbatch() if batched else dataset.map(lambda image, label: image)
+
+    whole, left = made(), made()
+    first, second = collect(whole)[0], collect(whole)[0]
+    for _ in left.take(10):
+        break
+    after = collect(left)[0]
+    assert len(np.unique(np.concatenate([first, after]), axis=0)) == 2 * n
+    if n == 128 or batched:
+        np.testing.assert_array_equal(after, second)
+
+
 class Pair(NamedTuple):
     image: object
     label: object

@@ -60,7 +60,9 @@ def gmm_dataset(
         seed: A non-negative int or several; None takes another at every call.
         rerandomize_each_iteration: Make fresh images at every iteration; the seed tells those of the first
             one, the second one and so on. To ``repeat`` the dataset, do so before ``prefetch``: a checkpoint
-            may lose the count of iterations otherwise, as it does that of ``shuffle``.
+            may lose the count of iterations otherwise, as it does that of ``shuffle``. An iteration that
+            is left early is followed by fresh images as well; they are those of a second one only where
+            ``n`` is a multiple of 64 (of 16 for a multi-scale model), or ``like`` has batches.
 
     Returns:
         A ``tf.data.Dataset`` with the ``element_spec`` of ``like``: of ``n`` images, or of batches of

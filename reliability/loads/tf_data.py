@@ -86,6 +86,14 @@ class Synthesised(TfData):
     def mixed(self, images: Any) -> Any:
         return gmm_dataset(self.model, self.steps * BATCH, rerandomize_each_iteration=True).batch(BATCH)
 
+    def fault(self) -> str | None:
+        """Fresh images are promised, and those of a second iteration only where blocks fill the dataset."""
+        dataset = self.made()
+        seen = [digest(image) for images, _ in dataset.take(self.steps // 2) for image in images]
+        made = [digest(image) for images, _ in dataset for image in images]
+        fresh = len(set(seen + made)) == len(seen) + self.steps * BATCH == len(seen) + len(made)
+        return None if fresh else "an epoch after an abandoned one repeats or lacks images"
+
 
 class Varied(TfData):
     """``mix`` that varies real images."""

@@ -67,7 +67,9 @@ def sampling(model: MultiscaleMixture, truth: MultiscaleMixture, seed: int) -> P
         classes = step.repeat(ENGINE, labels.astype(float)).astype(int)
         some = slice(0, AT_MOST)
         expected = gates(mixture, context[:, some], classes[some])
-        found[f"components of {step.phase} at {step.size}"] = of_draws(drawn[some], expected)
+        p = of_draws(drawn[some], expected)
+        if p is not None:
+            found[f"components of {step.phase} at {step.size}"] = p
     components = tuple(drawn for _, _, drawn in engine.steps)
     return found | of_innovations(truth, innovations_of(truth, images, components))
 

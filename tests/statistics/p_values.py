@@ -5,6 +5,12 @@ from scipy import stats
 
 from tests.statistics.alarms import PValues
 
+IMPOSSIBLE = 1e-12
+"""Probability of a draw that some thousand draws do not give."""
+
+LEAST_VARIANCE = 5.0
+"""Of a count that chi-square is right about."""
+
 
 def of_gaussian(name: str, x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> PValues:
     """Of vectors (n, q) that are to have one Gaussian law: their mean, covariance and marginals.
@@ -62,13 +68,21 @@ def of_places(counts: np.ndarray, n_batches: int, per_batch: int) -> float:
     return float(stats.chi2.sf(statistic, places - 1))
 
 
-def of_draws(drawn: np.ndarray, probabilities: np.ndarray) -> float:
-    """Of one draw (N,) for each row of probabilities (N, K), no two rows alike.
+def of_draws(drawn: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Of one draw (N,) for each row of probabilities (N, K), no two rows alike; None if none was by chance.
 
-    Numbers of draws minus their expectations, over the covariance that they have: chi-square.
+    Numbers of draws minus their expectations, over the covariance that they have: chi-square. Those that
+    hardly vary are counted together, and sums that do not vary at all are left out.
     """
-    K = probabilities.shape[1]
-    away = np.bincount(drawn, minlength=K) - probabilities.sum(axis=0)
+    if probabilities[np.arange(len(drawn)), drawn].min() < IMPOSSIBLE:
+        return 0.0
+    away = np.bincount(drawn, minlength=probabilities.shape[1]) - probabilities.sum(axis=0)
     covariance = np.diag(probabilities.sum(axis=0)) - probabilities.T @ probabilities
-    free = slice(0, K - 1)  # the last is told by the others
-    return float(stats.chi2.sf(away[free] @ np.linalg.solve(covariance[free, free], away[free]), K - 1))
+    rare = np.diag(covariance) < LEAST_VARIANCE
+    together = np.column_stack([np.eye(len(rare))[:, ~rare], rare])
+    spread, directions = np.linalg.eigh(together.T @ covariance @ together)
+    free = spread >= LEAST_VARIANCE
+    if not free.any():
+        return None
+    statistic = ((away @ together @ directions[:, free]) ** 2 / spread[free]).sum()
+    return float(stats.chi2.sf(statistic, free.sum()))
