@@ -146,9 +146,10 @@ class DataLoader(Pipelines):
 
 
 class PersistentDataLoader(DataLoader):
-    """PyTorch's loader whose workers stay."""
+    """PyTorch's loader whose workers stay, two with two batches ahead each."""
 
     persistent = True
+    held = 4
 
 
 class SpawnedDataLoader(DataLoader):
@@ -162,3 +163,4 @@ class PersistentSpawnedDataLoader(SpawnedDataLoader):
     """PyTorch's loader, workers begin from nothing and stay."""
 
     persistent = True
+    held = 4

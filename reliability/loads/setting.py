@@ -46,6 +46,9 @@ class Load(ABC):
     ways: ClassVar[tuple[str, ...]]
     """Ways to abandon an epoch."""
 
+    held: ClassVar[int] = 0
+    """Batches ready when an epoch is left, which the loader holds in shared memory until the next one."""
+
     per_epoch: ClassVar[int] = 500
     """Batches in an epoch, unless told otherwise."""
 
