@@ -1,36 +1,52 @@
-"""Pictures of images: grids, and PNG files written whole or not at all."""
+"""Images out: grids, PNG files, and folders of classes, each written whole or not at all."""
 
 import io
+import re
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gmmaug_plugin.checks import one_of
 from gmmaug_plugin.files import write_whole
 
 _GAP = 2
 _PAPER = 255
 
+FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"optimize": True},
+    "jpg": {"quality": 95},
+    "webp": {"quality": 95},
+}
+"""File formats of :func:`write_class_folders`, with Pillow's options for each."""
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices."""
+
 
 def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np.uint8]:
-    """Lay images (n, h, w) out in rows, with white gaps.
+    """Lay images out in rows, with white gaps.
 
     Args:
-        images: uint8 (n, h, w), n at least 1.
+        images: uint8 (n, h, w) or (n, h, w, 3), n at least 1.
         columns: Images per row; by default about twice as many columns as rows, with few empty places.
 
     Returns:
-        One uint8 image.
+        One uint8 image, grayscale or colour as ``images``.
 
     Example:
         >>> grid(np.zeros((32, 128, 128), np.uint8)).shape
         (522, 1042)
     """
-    n, height, width = images.shape
+    n, height, width, *channels = images.shape
     columns = min(n, columns or _fitting_columns(n))
     rows = -(-n // columns)
-    sheet = np.full((rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP), _PAPER, np.uint8)
+    shape = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, *channels)
+    sheet = np.full(shape, _PAPER, np.uint8)
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         top, left = _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
@@ -45,7 +61,7 @@ def _fitting_columns(n: int) -> int:
 
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
-    """Write one uint8 image (h, w) as PNG, all or nothing.
+    """Write one uint8 image (h, w) or (h, w, 3) as PNG, all or nothing.
 
     Raises:
         OSError: The file cannot be written; whatever was there before is untouched.
@@ -53,3 +69,98 @@ def save_png(image: NDArray[np.uint8], path: Path) -> None:
     encoded = io.BytesIO()
     Image.fromarray(image).save(encoded, format="PNG", optimize=True)
     write_whole(path, encoded.getvalue())
+
+
+def write_class_folders(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int32] | None,
+    class_names: Sequence[str],
+    folder: Path,
+    file_format: str = "png",
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Write images as files, a folder per class, as Keras and torchvision read them.
+
+    All files are written beside the target first; the finished folder is then moved into place.
+
+    Args:
+        images: uint8 (n, h, w) or (n, h, w, 3), n at least 1.
+        labels: int32 (n,), indices into ``class_names``; None writes all files into ``folder`` itself.
+        class_names: Names in label order. What a file name cannot hold becomes "_".
+        folder: The target. It must be absent or empty.
+        file_format: "png" (lossless), "jpg" or "webp" (both at quality 95).
+        overwrite: Replace the target and everything in it.
+
+    Returns:
+        Number of files written.
+
+    Raises:
+        FileExistsError: The target holds something, or is a file.
+        OSError: The files cannot be written; the target is as it was.
+        ValueError: ``file_format`` is another.
+
+    Example:
+        >>> write_class_folders(images, labels, ("daisy", "rose"), Path("drawn"))  # doctest: +SKIP
+        1200
+    """
+    one_of("file_format", file_format, tuple(FORMATS))
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"The target must be a folder. Received: {str(folder)!r}")
+    if not overwrite and folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"The target folder must be empty, or overwriting allowed. Received: {str(folder)!r}"
+        )
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
+    ) as name:
+        written = Path(name) / "new"
+        _write_files(images, labels, class_names, written, file_format)
+        if folder.exists():
+            # Renamed rather than removed: it can be put back if the new folder cannot take its place.
+            replaced = Path(name) / "old"
+            folder.rename(replaced)
+            try:
+                written.rename(folder)
+            except OSError:
+                replaced.rename(folder)
+                raise
+        else:
+            written.rename(folder)
+    return len(images)
+
+
+def _write_files(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int32] | None,
+    class_names: Sequence[str],
+    target: Path,
+    file_format: str,
+) -> None:
+    folders = _safe_names(class_names) if labels is not None else [""]
+    codes = np.zeros(len(images), np.int32) if labels is None else labels
+    digits = len(str(len(images) - 1))
+    counts = dict.fromkeys(folders, 0)
+    for name in folders:
+        (target / name).mkdir(parents=True, exist_ok=True)
+    for image, code in zip(images, codes, strict=True):
+        name = folders[code]
+        path = target / name / f"{counts[name]:0{digits}d}.{file_format}"
+        Image.fromarray(image).save(path, **FORMATS[file_format])
+        counts[name] += 1
+
+
+def _safe_names(names: Sequence[str]) -> list[str]:
+    """Folder names that every system takes, all different even where capitals do not count."""
+    safe: list[str] = []
+    for name in names:
+        plain = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]', "_", name)
+        plain = plain.encode()[:100].decode(errors="ignore").strip(" .") or "_"
+        plain = f"_{plain}" if _RESERVED.fullmatch(plain) else plain
+        number, unique = 2, plain
+        while unique.casefold() in {one.casefold() for one in safe}:
+            unique, number = f"{plain}_{number}", number + 1
+        safe.append(unique)
+    return safe

@@ -15,17 +15,17 @@ Pixel = TypeVar("Pixel", np.uint8, np.float32)
 def resize_images(
     images: NDArray[Pixel], image_size: int | tuple[int, int], *, resize: Resize = "stretch"
 ) -> NDArray[Pixel]:
-    """Resize a stack of grayscale images, with antialiasing.
+    """Resize a stack of images, with antialiasing.
 
     Args:
-        images: uint8 or float32 (n, height, width), any value range.
+        images: uint8 or float32 (n, height, width) or (n, height, width, channels), any value range.
         image_size: Height and width of the result in pixels, or one number for both.
         resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred part of the new aspect
             ratio first.
 
     Returns:
-        The dtype of ``images``, (n, *image_size), no value beyond the range of its image; ``images`` itself
-        if they have that size already.
+        The dtype of ``images``, (n, *image_size) or (n, *image_size, channels), no value beyond the range of
+        its image; ``images`` itself if they have that size already.
 
     Raises:
         ValueError: If the shape has another rank or a side of zero, or an option has a wrong value.
@@ -43,18 +43,25 @@ def resize_images(
     height, width = (whole_number("image_size", side, 1) for side in sides)
     if images.dtype not in (np.uint8, np.float32):
         raise TypeError(f"Images must be uint8 or float32. Received: dtype {images.dtype}")
-    if images.ndim != 3 or 0 in images.shape[1:]:
+    if images.ndim not in (3, 4) or 0 in images.shape[1:]:
         raise ValueError(
-            f"Images must have the shape (n, height, width), no side zero. Received: shape {images.shape}"
+            "Images must have the shape (n, height, width) or (n, height, width, channels), no side zero. "
+            f"Received: shape {images.shape}"
         )
-    if images.shape[1:] == (height, width):
+    if images.shape[1:3] == (height, width):
         return images
     region = _centre(images, height, width) if resize == "crop" else images
-    resized = np.empty((len(images), height, width), images.dtype)
+    resized = np.empty((len(images), height, width, *images.shape[3:]), images.dtype)
     for index, image in enumerate(region):
-        picture = Image.fromarray(image).resize((width, height), _filter(image, height, width))
-        resized[index] = np.asarray(picture)
+        resized[index] = _resized(image, height, width)
     return resized
+
+
+def _resized(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    if image.ndim == 2 or (image.dtype == np.uint8 and image.shape[2] == 3):
+        return np.asarray(Image.fromarray(image).resize((width, height), _filter(image, height, width)))
+    channels = [_resized(image[..., channel], height, width) for channel in range(image.shape[2])]
+    return np.stack(channels, axis=-1)
 
 
 def _filter(image: NDArray[Any], height: int, width: int) -> Image.Resampling:
@@ -64,7 +71,7 @@ def _filter(image: NDArray[Any], height: int, width: int) -> Image.Resampling:
 
 
 def _centre(images: NDArray[Pixel], height: int, width: int) -> NDArray[Pixel]:
-    own_height, own_width = images.shape[1:]
+    own_height, own_width = images.shape[1:3]
     keep_height = min(own_height, max(1, round(own_width * height / width)))
     keep_width = min(own_width, max(1, round(own_height * width / height)))
     top, left = (own_height - keep_height) // 2, (own_width - keep_width) // 2

@@ -1,15 +1,53 @@
-"""Threads of libraries that must not be used."""
+"""Threads of numerical libraries, where they cost more than they gain."""
 
-from threadpoolctl import threadpool_limits
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, Thread
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_users = 0
+_blas: Any = None
 
 
-def one_openmp_thread() -> threadpool_limits:
-    """Keep OpenMP, and so scikit-learn's k-means, to this thread while a ``with`` body runs.
+@contextmanager
+def limited_threads() -> Iterator[None]:
+    """Keep BLAS and OpenMP to one thread while a ``with`` body runs.
 
-    Threads of k-means add up in the order in which they end, and a process that had some cannot fork.
+    Many small products are slower with several threads than with one, and k-means adds up in the order in
+    which its threads end. Bodies may be nested and overlap in several threads. BLAS has one limit for the
+    whole process, which is lifted when the last body ends; OpenMP has one per thread, so threads that are
+    started in a body need a body of their own. Entering takes some milliseconds: hold it around a loop.
 
     Example:
-        >>> with one_openmp_thread():
+        >>> with limited_threads():
         ...     pass
     """
-    return threadpool_limits(1, "openmp")
+    global _users  # noqa: PLW0603 - as the limit, it belongs to the process
+    controller = ThreadpoolController()
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _from_short_thread(lambda: _limit_blas(controller))
+    try:
+        with controller.select(user_api="openmp").limit(limits=1):
+            yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _from_short_thread(_blas.restore_original_limits)
+
+
+def _limit_blas(controller: ThreadpoolController) -> None:
+    global _blas  # noqa: PLW0603
+    _blas = controller.select(user_api="blas").limit(limits=1)
+
+
+def _from_short_thread(work: Callable[[], None]) -> None:
+    """Run ``work`` in a thread that ends: threadpoolctl lets a living thread alone lift its limit."""
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()

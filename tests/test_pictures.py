@@ -1,7 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from gmmaug_plugin.pictures import grid
+from gmmaug_plugin import pictures
+from gmmaug_plugin.photos import load_photos
+from gmmaug_plugin.pictures import grid, save_png, write_class_folders
+
+RNG = np.random.default_rng(0)
+GRAY = RNG.integers(0, 256, (5, 8, 8), dtype=np.uint8)
+COLOUR = RNG.integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+LABELS = np.array([1, 0, 1, 1, 0], np.int32)
 
 
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (2, 2), (6, 3), (24, 6), (32, 8), (50, 10)])
@@ -19,3 +29,91 @@ def test_empty_places_and_gaps_are_white() -> None:
     sheet = grid(np.zeros((5, 4, 4), np.uint8), columns=3)
     assert (sheet[8:12, 14:18] == 255).all()
     assert (sheet[:2] == 255).all()
+
+
+def test_colour_images_are_laid_out_and_written_in_colour(tmp_path: Path) -> None:
+    sheet = grid(COLOUR, columns=3)
+    save_png(sheet, tmp_path / "grid.png")
+
+    np.testing.assert_array_equal(sheet[2:10, 12:20], COLOUR[1])
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "grid.png")), sheet)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --- folders of classes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("images", [GRAY, COLOUR])
+@pytest.mark.parametrize("file_format", ["png", "jpg", "webp"])
+def test_a_folder_per_class_is_read_back_as_it_was(
+    tmp_path: Path, images: np.ndarray, file_format: str
+) -> None:
+    n = write_class_folders(images, LABELS, ("daisy", "rose"), tmp_path / "a" / "out", file_format)
+
+    back = load_photos(tmp_path / "a" / "out", image_size=8, color=images.ndim == 4, strict=True)
+    order = np.argsort(LABELS, kind="stable")
+    assert n == 5
+    assert back.class_names == ("daisy", "rose")
+    assert back.labels.tolist() == [0, 0, 1, 1, 1]
+    if file_format == "png":
+        np.testing.assert_array_equal(back.images, images[order])
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
+
+
+def test_without_labels_the_files_lie_in_the_folder_itself(tmp_path: Path) -> None:
+    assert write_class_folders(GRAY, None, (), tmp_path / "out") == 5
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{i}.png" for i in range(5)]
+
+
+def test_every_class_name_becomes_a_safe_and_different_folder(tmp_path: Path) -> None:
+    names = ("../up", "a/b", "A_b", "con", "Nul.txt", " . ", ".hidden", "x" * 300, "バラ" * 100, "tulip")
+    images, labels = np.repeat(GRAY, 2, axis=0), np.arange(10, dtype=np.int32)
+
+    write_class_folders(images, labels, names, tmp_path / "out")
+
+    folders = [path.name for path in (tmp_path / "out").iterdir()]
+    assert len({name.casefold() for name in folders}) == 10
+    assert {"tulip", "_con", "_Nul.txt", "a_b", "A_b_2", "hidden"} <= set(folders)
+    assert all(len(name.encode()) <= 110 and not name.startswith(".") for name in folders)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_holds_something_is_kept_unless_asked(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    write_class_folders(GRAY, LABELS, ("a", "b"), target)
+    (target / "mine.txt").touch()
+
+    with pytest.raises(FileExistsError, match=r"must be empty, or overwriting allowed\. Received: "):
+        write_class_folders(GRAY, LABELS, ("c", "d"), target)
+    assert names_in(target) == ["a", "b", "mine.txt"]
+    write_class_folders(GRAY, LABELS, ("c", "d"), target, overwrite=True)
+    assert names_in(target) == ["c", "d"]
+    with pytest.raises(FileExistsError, match="must be a folder"):
+        write_class_folders(GRAY, LABELS, ("c", "d"), target / "c" / "0.png", overwrite=True)
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    write_class_folders(GRAY, LABELS, ("a", "b"), target)
+    fromarray, written = Image.fromarray, []
+
+    def interrupted(image: np.ndarray) -> Image.Image:
+        written.append(image)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        return fromarray(image)
+
+    monkeypatch.setattr(pictures.Image, "fromarray", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_class_folders(GRAY, LABELS, ("c", "d"), target, overwrite=True)
+    assert names_in(tmp_path) == ["out"]
+    assert names_in(target) == ["a", "b"]
+
+
+def test_formats_are_named_when_another_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"one of \['png', 'jpg', 'webp'\]. Received: 'tif'"):
+        write_class_folders(GRAY, None, (), tmp_path / "out", "tif")

@@ -1,5 +1,7 @@
 import io
+import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -39,6 +41,20 @@ def test_steps_found_on_the_way_raise_the_total(
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: (advance.expect(1), advance()), range(200)))
         assert (task.completed, task.total) == (201, 208)
+
+
+def test_speed_is_shown_in_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with progress_bar("Drawing", 40, unit="images") as advance:
+        for _ in range(40):
+            time.sleep(0.002)
+            advance()
+    found = [float(speed) for speed in re.findall(r"([\d.]+) images/s", terminal.getvalue())]
+    assert found
+    assert 0.1 < found[-1] < 500
+    assert "40/40" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(("terminal", "quiet"), [(Terminal, True), (io.StringIO, False)])

@@ -1,33 +1,30 @@
 """The photos this project began with, fetched from Harvard Dataverse."""
 
+import hashlib
 import json
-import logging
 import os
 import re
-import sys
+import tarfile
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.datasets.archives import ArchiveError, innermost_folder, unpack
 from gmmaug_plugin.extras import require
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from gmmaug_plugin.progress import progress_bar
 
 # Harvard's firewall turns away the default user agents of Python's HTTP libraries.
-USER_AGENT: Final = "gmmaug-plugin"
+HEADERS: Final = {"User-Agent": "gmmaug-plugin"}
 TIMEOUT_SECONDS: Final = 60
 CHUNK_BYTES: Final = 1 << 18
+MAX_BYTES: Final = 4_000_000_000
 # Checksum types as Dataverse names them, and their names in hashlib.
 HASHES: Final = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 RECEIPT: Final = "receipt.json"
-
 BY_HAND: Final = "Download it in a browser, unpack it and use that folder instead."
 
 
@@ -50,9 +47,9 @@ def fetch_flowers(
 ) -> Path:
     """Fetch flower photos from a Dataverse server, once, and return the folder they lie in.
 
-    The archive's name and checksum come from the server's native API, the download is checked against that
-    checksum, and the unpacked photos appear in the cache as a whole or not at all. Later calls need no
-    network, and several calls at a time do no harm.
+    The archive's checksum comes from the server's native API, the download is checked against it, and the
+    unpacked photos appear in the cache as a whole or not at all. Later calls need no network, and several
+    calls at a time do no harm.
 
     A progress bar is shown on a terminal. Needs ``pip install "gmmaug-plugin[datasets]"``.
 
@@ -67,8 +64,8 @@ def fetch_flowers(
 
     Raises:
         DownloadError: If the server cannot be reached, refuses, breaks off, sends other bytes than announced,
-            or sends something else than a harmless archive. Nothing is left behind; calling again is safe.
-        ImportError: If pooch is not installed.
+            or sends no sound archive. Nothing is left behind; calling again is safe.
+        ImportError: If requests is not installed.
         ValueError: If an argument is out of range.
 
     Example:
@@ -80,9 +77,9 @@ def fetch_flowers(
         )
     file_id = whole_number("file_id", file_id, 1)
     server = server.rstrip("/")
-    home = Path(
-        require("pooch", extra="datasets").os_cache("gmmaug-plugin") if cache_dir is None else cache_dir
-    ).expanduser()
+    if cache_dir is None:
+        cache_dir = require("platformdirs", extra="datasets").user_cache_dir("gmmaug-plugin")
+    home = Path(cache_dir).expanduser()
     target = home / f"{re.sub(r'[^A-Za-z0-9.]+', '-', server.partition('://')[2])}-{file_id}"
     source = f"{server}/api/access/datafile/{file_id}"
     if (photos := _whole_cache(target, source)) is not None:
@@ -92,9 +89,9 @@ def fetch_flowers(
     # On the cache's own file system, so that the finished folder moves into place in one step.
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=home, ignore_cleanup_errors=True) as name:
         workshop = Path(name)
-        archive = _download(remote, workshop / "download", quiet=quiet)
+        _download(remote, workshop / "archive", quiet=quiet)
         whole = workshop / "whole"
-        _unpack(archive, whole / "files", remote.url)
+        _unpack(workshop / "archive", whole / "files", remote.url)
         _write_receipt(whole, remote)
         _put_in_place(whole, target, source)
     photos = _whole_cache(target, source)
@@ -111,20 +108,18 @@ def _failure(problem: str, url: str, advice: str) -> DownloadError:
 
 @dataclass(frozen=True)
 class _RemoteFile:
-    name: str
+    url: str
     algorithm: str
     checksum: str
-    url: str
+    n_bytes: int | None
 
 
 def _describe(server: str, file_id: int) -> _RemoteFile:
-    """Ask the native API for a file's name and checksum."""
-    require("pooch", extra="datasets")
-    import requests
-
+    """Ask the native API for a file's checksum."""
+    requests = require("requests", extra="datasets")
     url = f"{server}/api/files/{file_id}"
     try:
-        response = requests.get(url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT_SECONDS)
+        response = requests.get(url, headers=HEADERS, timeout=TIMEOUT_SECONDS)
         response.raise_for_status()
     except requests.RequestException as error:
         raise _transfer_failure(error, url) from error
@@ -132,17 +127,12 @@ def _describe(server: str, file_id: int) -> _RemoteFile:
         file = response.json()["data"]["dataFile"]
         checksum = file.get("checksum") or {"type": "MD5", "value": file["md5"]}
         algorithm, value = HASHES[checksum["type"]], str(checksum["value"]).lower()
-        name = _plain_name(str(file["filename"]))
+        n_bytes = file.get("filesize")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = "The server's answer is no description of a file with a name and a known checksum"
+        problem = "The server's answer is no description of a file with a known checksum"
         raise _failure(problem, url, "Check that server and file_id belong to a Dataverse file.") from error
-    return _RemoteFile(name, algorithm, value, f"{server}/api/access/datafile/{file_id}")
-
-
-def _plain_name(name: str) -> str:
-    """Return a file name without folders, hidden-file dots or characters that some systems refuse."""
-    last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r"[^\w.-]+", "_", last).lstrip(".")[-100:] or "archive"
+    n_bytes = n_bytes if isinstance(n_bytes, int) and n_bytes > 0 else None
+    return _RemoteFile(f"{server}/api/access/datafile/{file_id}", algorithm, value, n_bytes)
 
 
 def _transfer_failure(error: Exception, url: str) -> DownloadError:
@@ -161,103 +151,85 @@ def _transfer_failure(error: Exception, url: str) -> DownloadError:
     return _failure(f"The server answered HTTP {response.status_code}{said}", url, advice)
 
 
-def _download(remote: _RemoteFile, folder: Path, *, quiet: bool) -> Path:
-    """Download into ``folder`` and check the checksum."""
-    pooch = require("pooch", extra="datasets")
-    import requests
-
-    with _transfer_bar(quiet=quiet) as bar, _without_log(pooch.get_logger()):
-        downloader = pooch.HTTPDownloader(
-            progressbar=bar or False,
-            chunk_size=CHUNK_BYTES,
-            headers={"User-Agent": USER_AGENT},
-            timeout=TIMEOUT_SECONDS,
-        )
-        known_hash = f"{remote.algorithm}:{remote.checksum}"
-        try:
-            return Path(pooch.retrieve(remote.url, known_hash, remote.name, folder, downloader=downloader))
-        except requests.RequestException as error:
-            raise _transfer_failure(error, remote.url) from error
-        except ValueError as error:
-            problem = f"What arrived does not have the checksum that the server announced: {error}"
-            raise _failure(
-                problem, remote.url, "Call again; if it stays, the file on the server is damaged."
-            ) from error
-
-
-class _TransferBar:
-    """What pooch asks of a progress bar, shown by rich."""
-
-    def __init__(self, progress: "Progress") -> None:
-        self._progress = progress
-        self._task = progress.add_task("Fetching photos", total=None)
-
-    @property
-    def total(self) -> float | None:
-        return self._progress.tasks[0].total
-
-    @total.setter
-    def total(self, n_bytes: int) -> None:
-        self._progress.update(self._task, total=n_bytes or None)
-
-    def update(self, n_bytes: int) -> None:
-        self._progress.advance(self._task, n_bytes)
-
-    def reset(self) -> None:
-        self._progress.update(self._task, completed=0)
-
-    def close(self) -> None:
-        self._progress.refresh()
-
-
-@contextmanager
-def _transfer_bar(*, quiet: bool) -> Iterator[_TransferBar | None]:
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield _TransferBar(progress)
-
-
-@contextmanager
-def _without_log(logger: logging.Logger) -> Iterator[None]:
-    """Keep this thread's informational messages, which name temporary files, off the terminal."""
-    thread = threading.get_ident()
-
-    def important(record: logging.LogRecord) -> bool:
-        return record.levelno > logging.INFO or record.thread != thread
-
-    logger.addFilter(important)
+def _download(remote: _RemoteFile, path: Path, *, quiet: bool) -> None:
+    """Download a file and compare its checksum with the announced one."""
+    requests = require("requests", extra="datasets")
+    digest = hashlib.new(remote.algorithm, usedforsecurity=False)
+    megabytes = None if remote.n_bytes is None else remote.n_bytes / 1e6
     try:
-        yield
-    finally:
-        logger.removeFilter(important)
+        with (
+            requests.get(remote.url, headers=HEADERS, timeout=TIMEOUT_SECONDS, stream=True) as response,
+            path.open("wb") as file,
+            progress_bar("Fetching photos", megabytes, quiet=quiet, unit="MB") as advance,
+        ):
+            response.raise_for_status()
+            for chunk in response.iter_content(CHUNK_BYTES):
+                file.write(chunk)
+                digest.update(chunk)
+                advance(len(chunk) / 1e6)
+    except requests.RequestException as error:
+        raise _transfer_failure(error, remote.url) from error
+    if digest.hexdigest() != remote.checksum:
+        raise _failure(
+            f"The download does not have the checksum that the server announced, {remote.checksum}",
+            remote.url,
+            "Call again; if it stays, the file on the server is damaged.",
+        )
 
 
 def _unpack(archive: Path, target: Path, url: str) -> None:
+    """Unpack a zip or tar archive; the libraries' own checks keep all files below ``target``."""
     try:
-        unpack(archive, target)
-    except ArchiveError as error:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                _check_size(one.file_size for one in zipped.infolist())
+                zipped.extractall(target)  # drops drives, leading slashes and ".."
+        else:
+            with tarfile.open(archive) as tarred:
+                _check_size(one.size for one in tarred)
+                # Refuses absolute paths, "..", devices, and links that lead outside.
+                tarred.extractall(target, filter="data")
+        if _count_files(target) == 0:
+            raise ValueError("it holds no files")
+    except Exception as error:
+        # The readers answer hostile bytes with nearly any exception.
         advice = f"Check server and file_id; if they are right, the file on the server is damaged. {BY_HAND}"
-        raise _failure(f"The archive {archive.name!r} {error}", url, advice) from error
+        raise _failure(f"The archive cannot be unpacked: {error}", url, advice) from error
+
+
+def _check_size(sizes: Iterable[int]) -> None:
+    if sum(sizes) > MAX_BYTES:
+        raise ValueError(f"it holds more than {MAX_BYTES / 1e9:.0f} GB")
 
 
 def _count_files(folder: Path) -> int:
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
+def _innermost_folder(unpacked: Path) -> Path:
+    """Return the folder below outer folders that hold nothing but one further folder.
+
+    A single folder of plain files deeper down stays where it is: its name may be the only class.
+    """
+    folder = _only_folder(unpacked) or unpacked
+    while (inner := _only_folder(folder)) is not None and any(entry.is_dir() for entry in inner.iterdir()):
+        folder = inner
+    return folder
+
+
+def _only_folder(folder: Path) -> Path | None:
+    # What macOS adds to archives is no photo.
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+    return entries[0] if len(entries) == 1 and entries[0].is_dir() else None
+
+
 def _write_receipt(whole: Path, remote: _RemoteFile) -> None:
-    """Note what was fetched, so that later calls can tell without network that the photos are all there."""
+    """Note what was fetched, so that later calls know without network that the photos are all there."""
     receipt = {
         "url": remote.url,
-        "filename": remote.name,
         "checksum": f"{remote.algorithm}:{remote.checksum}",
         "n_files": _count_files(whole / "files"),
-        "photos": innermost_folder(whole / "files").relative_to(whole).as_posix(),
+        "photos": _innermost_folder(whole / "files").relative_to(whole).as_posix(),
     }
     (whole / RECEIPT).write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -274,15 +246,12 @@ def _whole_cache(target: Path, source: str) -> Path | None:
 
 
 def _put_in_place(whole: Path, target: Path, source: str) -> None:
-    """Move the finished folder to ``target``; another call that got there first is left in peace."""
-    for attempt in range(5):
-        try:
-            whole.rename(target)
-            return
-        except OSError:
-            if _whole_cache(target, source) is not None:
-                return
-            if attempt == 4 or not target.exists():
-                raise
-        with suppress(FileNotFoundError):
-            target.rename(whole.parent / f"damaged-{attempt}")
+    """Move the finished folder to ``target``; whole photos that another call put there stay."""
+    if target.exists() and _whole_cache(target, source) is None:
+        with suppress(OSError):
+            target.rename(whole.parent / "damaged")
+    try:
+        whole.rename(target)
+    except OSError:
+        if _whole_cache(target, source) is None:
+            raise

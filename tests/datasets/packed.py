@@ -35,14 +35,5 @@ def special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
     return info
 
 
-def zip_with_symlink() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        info = zipfile.ZipInfo("photos/link.jpg")
-        info.create_system, info.external_attr = 3, 0o120777 << 16
-        archive.writestr(info, "/etc/passwd")
-    return buffer.getvalue()
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gmmaug_plugin.images import load_photos
+from gmmaug_plugin.photos import load_photos
 
 
 def scene(height: int = 48, width: int = 72) -> Image.Image:

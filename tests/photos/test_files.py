@@ -12,13 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gmmaug_plugin.images import PhotoError, load_photos, read_photo
-from gmmaug_plugin.images.files import (
-    PhotoFile,
-    muted_pillow,
-    read_files,
-)
-from tests.images.pictures import png_header, reasons, saved, scene
+from gmmaug_plugin.photos import PhotoError, load_photos, read_photo
+from gmmaug_plugin.photos.files import PhotoFile, read_files
+from gmmaug_plugin.photos.muting import muted_pillow
+from tests.photos.pictures import png_header, reasons, saved, scene
 
 
 def test_bad_files_are_skipped_and_named_with_the_reason(tmp_path: Path) -> None:
@@ -52,7 +49,7 @@ def test_bad_files_are_skipped_and_named_with_the_reason(tmp_path: Path) -> None
 
 
 def test_the_pixel_limit_reads_the_header_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gmmaug_plugin.images.files.MAX_PIXELS", 48 * 72)
+    monkeypatch.setattr("gmmaug_plugin.photos.files.MAX_PIXELS", 48 * 72)
     fits = saved(scene(48, 72), tmp_path / "fits.png")
     above = saved(scene(48, 73), tmp_path / "above.jpg")
 
@@ -136,18 +133,22 @@ def test_overlapping_reads_put_the_warning_filters_back() -> None:
     assert list(warnings.filters) == before
 
 
-def test_an_interrupt_leaves_the_remaining_files_unread() -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, PhotoError])
+def test_an_interrupt_or_a_strict_stop_leaves_the_remaining_files_unread(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = [PhotoFile(Path(str(index)), str(index)) for index in range(1000)]
     started = []
 
-    def read(path: Path) -> tuple[np.ndarray, str]:
+    def read(path: Path, **_: object) -> tuple[np.ndarray, str]:
         started.append(path)
         if path.name == "0":
-            raise KeyboardInterrupt
+            raise error("broken")
         time.sleep(0.01)
         return np.zeros((2, 2), np.uint8), ""
 
-    with pytest.raises(KeyboardInterrupt):
-        read_files(files, read, np.empty((1000, 2, 2), np.uint8), strict=False, quiet=True)
+    monkeypatch.setattr("gmmaug_plugin.photos.files.read_file", read)
+    with pytest.raises(error):
+        read_files(files, 2, strict=True)
 
     assert len(started) < len(files) // 2

@@ -1,4 +1,4 @@
-"""What one photo may cost: small files can ask for hours of decoding and for all the memory there is."""
+"""Limits on what one photo may cost: small files can ask for hours of decoding and for all memory."""
 
 import io
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from gmmaug_plugin.images.errors import PhotoError
+from gmmaug_plugin.photos.errors import PhotoError
 
 MAX_PIXELS = 100_000_000
 """Photos of more pixels are refused by their header, before any of them is decoded."""
@@ -20,8 +20,6 @@ MAX_SCANS = 100
 """Scans of a JPEG. Cameras and converters write some ten; each may touch every pixel again."""
 
 _MAX_READS = 250_000
-_FARTHEST = 1 << 40
-"""A place after the end of every file that is read, and before those that file systems refuse."""
 _PIXELS_AT_ONCE = 2 * MAX_PIXELS
 
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
@@ -33,8 +31,8 @@ _CHUNK = 1 << 16
 class CountedReader(io.BufferedReader):
     """A file that may be read in many pieces, but not in any number.
 
-    Formats are lists of pieces, and a file can be made of nothing but empty ones. Others tell of pieces of
-    gigabytes: as much memory is not asked for before that much is there.
+    Formats are lists of pieces, and a file can be made of nothing but empty ones. Others announce pieces of
+    gigabytes: no more memory is taken than the file has bytes left.
 
     Args:
         raw: The file, opened without a buffer.
@@ -57,21 +55,12 @@ class CountedReader(io.BufferedReader):
             size = min(size, max(0, self._size - self.tell()))
         return super().read(size)
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move as in any file; the system's word on places where no file reaches would be no reason."""
-        before = self.tell() if whence == io.SEEK_CUR else self._size if whence == io.SEEK_END else 0
-        if before + offset < 0:
-            raise ValueError("a piece lies before the beginning of the file")
-        if before + offset > _FARTHEST:
-            raise ValueError("a piece lies far beyond the end of the file")
-        return super().seek(offset, whence)
-
 
 def count_scans(stream: BinaryIO) -> int:
     """Count the scans of a JPEG, passing over thumbnails before and films after the picture.
 
     Args:
-        stream: The file; where it is read from afterwards stays as it was.
+        stream: The file; its position is restored afterwards.
 
     Returns:
         The number, at most one more than :data:`MAX_SCANS`.
@@ -132,4 +121,4 @@ class PixelBudget:
 
 
 pixel_budget = PixelBudget(_PIXELS_AT_ONCE)
-"""What all threads of a process share."""
+"""Shared by all threads of the process."""

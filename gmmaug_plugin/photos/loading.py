@@ -1,29 +1,28 @@
-"""Photos in: folders, files and arrays become grayscale images, labels, class names, and what was skipped."""
+"""Photos in: folders, files and arrays become images of one size, with labels and class names."""
 
-import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.images.errors import PhotoError
-from gmmaug_plugin.images.files import (
+from gmmaug_plugin.photos.arrays import Labels, encode_labels, read_array_file
+from gmmaug_plugin.photos.errors import PhotoError
+from gmmaug_plugin.photos.files import (
     PhotoFile,
     SkippedPhoto,
     printable,
-    read_array_file,
+    read_file,
+    read_files,
     strict_error,
 )
-from gmmaug_plugin.images.finding import find_files
-from gmmaug_plugin.images.grayscale import to_grayscale
-from gmmaug_plugin.images.labels import Labels, encode_labels
-from gmmaug_plugin.images.reading import read_file, read_photos_of
-from gmmaug_plugin.images.storage import blocks, take_rows
+from gmmaug_plugin.photos.finding import find_files
+from gmmaug_plugin.photos.photo_set import PhotoSet
+from gmmaug_plugin.photos.pixels import to_color, to_grayscale
 from gmmaug_plugin.resizing import Resize, check_resize, resize_images
 
 Photos = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any]
@@ -31,105 +30,14 @@ Photos = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any
 _FILE_IMAGE_SIZE = 128
 
 
-@dataclass(frozen=True, eq=False)
-class PhotoSet:
-    """Grayscale photos of one size.
-
-    Attributes:
-        images: uint8 (n, image_size, image_size), values 0..255. Shares memory with the source where that
-            was such an array already; a read-only ``np.memmap`` where they lie in a file.
-        labels: int32 (n,), indices into ``class_names``; None for photos without classes.
-        class_names: Names in label order, each with at least one photo; empty for photos without classes.
-        skipped: What was left out, and why.
-        resize: How the photos were made square.
-        digests: What tells one photo from another, whatever set it is in: SHA-256, 64 hexadecimal digits, of
-            each file's content, or of shape and pixels where photos come as an array. Taken from the images
-            where none are given.
-
-    Raises:
-        ValueError: If digests are given, but not one per photo.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int32] | None
-    class_names: tuple[str, ...]
-    skipped: tuple[SkippedPhoto, ...]
-    resize: Resize = "stretch"
-    digests: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.digests:
-            object.__setattr__(self, "digests", digests_of(self.images))
-        if len(self.digests) != len(self.images):
-            raise ValueError(
-                f"digests must be one per photo, {len(self.images)}. Received: {len(self.digests)}"
-            )
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over the photos' digests in ascending order: which photos these are, in any order."""
-        return hashlib.sha256("".join(sorted(self.digests)).encode()).hexdigest()
-
-    def take(self, indices: ArrayLike) -> "PhotoSet":
-        """Some of the photos, in the order asked for.
-
-        Args:
-            indices: Positions, integers (m,); or a mask, bool (n,).
-
-        Returns:
-            Their images, labels and digests. The class names stay all there, even of classes without a
-            photo left; so does what was skipped.
-
-        Raises:
-            IndexError: If a position is out of range or a mask of the wrong length.
-            TypeError: If ``indices`` are neither integers nor bool.
-            ValueError: If ``indices`` have another number of axes than one.
-
-        Example:
-            >>> photos = load_photos(np.zeros((3, 4, 4), np.uint8), ["rose", "daisy", "rose"])
-            >>> photos.take([2, 1]).labels.tolist()
-            [1, 0]
-        """
-        chosen = np.asarray(indices)
-        if chosen.ndim != 1:
-            raise ValueError(f"indices must have one axis. Received: shape {chosen.shape}")
-        if chosen.size == 0:
-            chosen = chosen.astype(np.intp)
-        elif chosen.dtype.kind not in "iub":
-            raise TypeError(f"indices must be integers or bool. Received: dtype {chosen.dtype}")
-        positions = np.arange(len(self.images))[chosen]
-        return replace(
-            self,
-            images=take_rows(self.images, positions),
-            labels=None if self.labels is None else self.labels[positions],
-            digests=tuple(self.digests[position] for position in positions),
-        )
-
-
-def digests_of(images: NDArray[np.uint8]) -> tuple[str, ...]:
-    """SHA-256 of every image's shape and pixels, 64 hexadecimal digits each.
-
-    Args:
-        images: uint8 (n, height, width).
-
-    Example:
-        >>> digests_of(np.zeros((1, 2, 2), np.uint8))[0][:8]
-        '660c5b93'
-    """
-    shape = f"{images.shape[1:]}".encode()
-    return tuple(
-        hashlib.sha256(shape + image.tobytes()).hexdigest() for block in blocks(images) for image in block
-    )
-
-
 @dataclass(frozen=True)
 class _Options:
     image_size: int | None
     resize: Resize
+    color: bool
     strict: bool
     min_photos: int
     quiet: bool
-    cache: bool
 
 
 def load_photos(
@@ -138,12 +46,12 @@ def load_photos(
     *,
     image_size: int | None = None,
     resize: Resize = "stretch",
+    color: bool = False,
     strict: bool = False,
-    min_photos: int = 2,
+    min_photos: int = 1,
     quiet: bool = False,
-    cache: bool = True,
 ) -> PhotoSet:
-    """Read photos from wherever they are into grayscale images of one size.
+    """Read photos from wherever they are into images of one size.
 
     Args:
         source: One of
@@ -156,19 +64,18 @@ def load_photos(
             - a ``.npy`` file of such an array, or an ``.npz`` file with ``images`` (or ``x``) and, if wanted,
               ``labels`` (or ``y``) and ``class_names``.
 
-            Files may be JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, JPEG 2000 or PPM, told by content. Hidden
-            files are passed over; any other file that cannot be used is skipped and named.
+            Files may be JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, JPEG 2000 or PPM, recognised by content.
+            Hidden files are passed over; any other file that cannot be used is skipped and named.
         labels: One per photo, for a list of paths or an array: integers 0..n_classes-1, every one of them
             used, whose classes are then called "0", "1", …; or strings, which become class names in
             sorted order.
         image_size: Height and width of the result in pixels. By default 128 for files, while square arrays
             keep their size.
         resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred square first.
+        color: Keep colour; grayscale photos then get three equal channels. Otherwise colour becomes luma.
         strict: Raise an error for the first file that would be skipped.
         min_photos: Fewest photos to go on with.
         quiet: Show no progress bar.
-        cache: Keep decoded files in the cache folder (``GMMAUG_CACHE``, by default that of the user), and
-            take those from there that were decoded before: told by content, not by names or times.
 
     Returns:
         The photos, in a fixed order: by class and then by path, or as given.
@@ -185,9 +92,8 @@ def load_photos(
         >>> photos.images.shape, photos.labels.tolist(), photos.class_names
         ((2, 4, 4), [1, 0], ('daisy', 'rose'))
     """
-    check_resize(resize)
-    size = None if image_size is None else whole_number("image_size", image_size, 1)
-    options = _Options(size, resize, strict, whole_number("min_photos", min_photos, 1), quiet, cache)
+    size = _check_size(image_size, resize)
+    options = _Options(size, resize, color, strict, whole_number("min_photos", min_photos, 1), quiet)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.suffix.lower() in (".npy", ".npz") and not path.is_dir():
@@ -203,17 +109,22 @@ def load_photos(
 
 
 def read_photo(
-    path: str | os.PathLike[str], *, image_size: int | None = None, resize: Resize = "stretch"
+    path: str | os.PathLike[str],
+    *,
+    image_size: int | None = None,
+    resize: Resize = "stretch",
+    color: bool = False,
 ) -> NDArray[np.uint8]:
-    """Read one photo, upright and in grayscale.
+    """Read one photo, upright.
 
     Args:
         path: The file.
         image_size: Height and width of the result in pixels; None keeps the photo's own.
         resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred square first.
+        color: Keep colour; otherwise it becomes luma.
 
     Returns:
-        uint8 (height, width), values 0..255.
+        uint8 (height, width), or (height, width, 3) with ``color``, values 0..255.
 
     Raises:
         PhotoError: If the file is no usable photo; says why.
@@ -223,12 +134,16 @@ def read_photo(
         >>> read_photo("rose.jpg", image_size=128).shape  # doctest: +SKIP
         (128, 128)
     """
-    check_resize(resize)
-    size = None if image_size is None else whole_number("image_size", image_size, 1)
+    size = _check_size(image_size, resize)
     try:
-        return read_file(Path(path), size=size, resize=resize)[0]
+        return read_file(Path(path), size=size, resize=resize, color=color)[0]
     except PhotoError as error:
         raise PhotoError(f"The photo cannot be read: {error}. Received: {str(path)!r}") from error
+
+
+def _check_size(image_size: int | None, resize: Resize) -> int | None:
+    check_resize(resize)
+    return None if image_size is None else whole_number("image_size", image_size, 1)
 
 
 def _from_folder(path: Path, labels: Labels | None, options: _Options) -> PhotoSet:
@@ -264,29 +179,28 @@ def _from_files(
 ) -> PhotoSet:
     if options.strict and passed_over:
         raise strict_error(passed_over[0])
-    size = options.image_size or _FILE_IMAGE_SIZE
-    read = read_photos_of(
+    images, digests, reasons = read_files(
         files,
-        image_size=size,
+        options.image_size or _FILE_IMAGE_SIZE,
         resize=options.resize,
+        color=options.color,
         strict=options.strict,
         quiet=options.quiet,
-        cache=options.cache,
     )
-    unread = (
-        SkippedPhoto(file.name, reason) for file, reason in zip(files, read.reasons, strict=True) if reason
-    )
+    unread = (SkippedPhoto(file.name, reason) for file, reason in zip(files, reasons, strict=True) if reason)
     skipped = (*passed_over, *unread)
-    _check_enough(len(read.images), skipped, received, options)
-    if not class_names:
-        return PhotoSet(read.images, None, (), skipped, options.resize, read.digests)
-    labels = [file.label for file, reason in zip(files, read.reasons, strict=True) if reason is None]
-    codes = np.array(labels, np.int32)
-    empty = np.flatnonzero(np.bincount(codes, minlength=len(class_names)) == 0)
-    if len(empty):
-        names = ", ".join(printable(class_names[code]) for code in empty)
-        raise PhotoError(f"No usable photo is left of: {names}. {_summary(skipped)}Received: {received!r}")
-    return PhotoSet(read.images, codes, class_names, skipped, options.resize, read.digests)
+    _check_enough(len(images), skipped, received, options)
+    codes = None
+    if class_names:
+        read = [file.label for file, reason in zip(files, reasons, strict=True) if reason is None]
+        codes = np.array(read, np.int32)
+        empty = np.flatnonzero(np.bincount(codes, minlength=len(class_names)) == 0)
+        if len(empty):
+            names = ", ".join(printable(class_names[code]) for code in empty)
+            raise PhotoError(
+                f"No usable photo is left of: {names}. {_summary(skipped)}Received: {received!r}"
+            )
+    return PhotoSet(images, codes, class_names, skipped, options.resize, tuple(digests))
 
 
 def _check_enough(n_photos: int, skipped: Sequence[SkippedPhoto], received: str, options: _Options) -> None:
@@ -322,12 +236,12 @@ def _from_array(
 ) -> PhotoSet:
     n_photos = len(images) if images.ndim else 0
     _check_enough(n_photos, (), f"an array of shape {images.shape}", options)
-    gray = to_grayscale(images)
-    _, height, width = gray.shape
+    pixels = to_color(images) if options.color else to_grayscale(images)
+    height, width = pixels.shape[1:3]
     if options.image_size is None and height != width:
         raise ValueError(
             f"Images that are not square need an image_size. Received: height {height}, width {width}"
         )
     codes, class_names = encode_labels(labels, n_photos, names)
-    resized = resize_images(gray, options.image_size or height, resize=options.resize)
+    resized = resize_images(pixels, options.image_size or height, resize=options.resize)
     return PhotoSet(resized, codes, class_names, (), options.resize)

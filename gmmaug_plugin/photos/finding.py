@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmmaug_plugin.images.errors import PhotoError
-from gmmaug_plugin.images.files import PhotoFile, SkippedPhoto, printable
+from gmmaug_plugin.photos.errors import PhotoError
+from gmmaug_plugin.photos.files import PhotoFile, SkippedPhoto, printable
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
 

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gmmaug_plugin.images import PhotoError, load_photos
-from gmmaug_plugin.images.files import (
-    printable,
-)
-from gmmaug_plugin.images.finding import find_files
-from tests.images.pictures import reasons, saved, scene
+from gmmaug_plugin.photos import PhotoError, load_photos
+from gmmaug_plugin.photos.files import printable
+from gmmaug_plugin.photos.finding import find_files
+from tests.photos.pictures import reasons, saved, scene
 
 
 def listed(folder: Path) -> list[tuple[str, int]]:

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.images.duplicates import near_duplicates
-from gmmaug_plugin.images.loading import PhotoSet
+from gmmaug_plugin.photos.duplicates import near_duplicates
+from gmmaug_plugin.photos.photo_set import PhotoSet
 
 MAX_SHARE = 0.5
 LEAST_KEPT = 2
@@ -22,7 +22,7 @@ def split_holdout(photo_set: PhotoSet, share: float) -> tuple[PhotoSet, PhotoSet
 
     Two rules take precedence:
 
-    - Near-duplicates (:mod:`gmmaug_plugin.images.duplicates`) go together, also those of different classes:
+    - Near-duplicates (:mod:`gmmaug_plugin.photos.duplicates`) go together, also those of different classes:
       the photo of the least digest decides for all of them.
     - Every class keeps at least half of its photos, and at least 2, to be fitted on (all of them where there
       are fewer). Where chance held back more, those of the greatest digests come back, together with their
@@ -41,7 +41,7 @@ def split_holdout(photo_set: PhotoSet, share: float) -> tuple[PhotoSet, PhotoSet
 
     Example:
         >>> from gmmaug_plugin.datasets import make_flowers
-        >>> from gmmaug_plugin.images import load_photos
+        >>> from gmmaug_plugin.photos import load_photos
         >>> kept, held_back = split_holdout(load_photos(make_flowers(40, image_size=32)[0]), 0.2)
         >>> len(kept.images) + len(held_back.images)
         40

@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gmmaug_plugin.images import PhotoError, read_photo, resize_images
-from gmmaug_plugin.images.files import (
-    decode_photo,
-)
-from tests.images.pictures import gray, saved, scene
+from gmmaug_plugin.photos import PhotoError, read_photo, resize_images
+from gmmaug_plugin.photos.files import decode_file
+from tests.photos.pictures import gray, saved, scene
 
 ORIENTATION = 0x0112
 
@@ -37,16 +35,19 @@ ORIENTATION = 0x0112
         ("1", "png", 0),
     ],
 )
-def test_every_mode_gives_the_luma_of_the_scene(
+def test_every_mode_gives_the_luma_or_the_colours_of_the_scene(
     tmp_path: Path, mode: str, suffix: str, tolerance: int
 ) -> None:
     image = scene().convert(mode)
     expected = gray(image) if mode in "1P" else gray(scene())
 
-    photo = read_photo(saved(image, tmp_path / f"photo.{suffix}"))
+    path = saved(image, tmp_path / f"photo.{suffix}")
+    photo = read_photo(path)
 
     assert photo.dtype == np.uint8
     np.testing.assert_allclose(photo.astype(int), expected.astype(int), atol=tolerance)
+    colours = read_photo(path, color=True).astype(int)
+    np.testing.assert_allclose(colours, np.asarray(image.convert("RGB")).astype(int), atol=6 * tolerance)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
@@ -61,6 +62,7 @@ def test_transparency_is_laid_over_white(tmp_path: Path, mode: str) -> None:
         path = saved(Image.fromarray(pixels).convert(mode), tmp_path / "photo.png")
 
     np.testing.assert_allclose(read_photo(path), [[255, 127, 90]], atol=1)
+    np.testing.assert_allclose(read_photo(path, color=True), [[[255] * 3, [127] * 3, [90] * 3]], atol=1)
 
 
 def test_one_transparent_colour_is_laid_over_white(tmp_path: Path) -> None:
@@ -119,9 +121,10 @@ def test_every_camera_orientation_is_set_upright(tmp_path: Path, orientation: in
     exif[ORIENTATION] = orientation
     path = saved(Image.fromarray(np.ascontiguousarray(seen)), tmp_path / f"photo.{suffix}", exif=exif)
 
-    photo = read_photo(path)
+    photo, colours = read_photo(path), read_photo(path, color=True)
 
     np.testing.assert_allclose(photo.astype(int), gray(scene()).astype(int), atol=8)
+    assert np.abs(colours.astype(int) - np.asarray(scene())).mean() < 8
 
 
 def test_damaged_exif_costs_neither_the_photo_nor_a_warning(tmp_path: Path) -> None:
@@ -146,10 +149,11 @@ def test_a_photo_is_set_upright_though_its_exif_cannot_be_written_again(tmp_path
     np.testing.assert_allclose(photo.astype(int), gray(scene()).astype(int), atol=8)
 
 
+@pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("resize", ["stretch", "crop"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_large_jpeg_decoded_small_looks_as_decoded_in_full(
-    tmp_path: Path, resize: str, orientation: int
+    tmp_path: Path, resize: str, orientation: int, color: bool
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 60, (600, 800, 1))
     image = Image.fromarray((np.asarray(scene(600, 800)) * 0.75 + noise).astype(np.uint8))
@@ -157,10 +161,10 @@ def test_a_large_jpeg_decoded_small_looks_as_decoded_in_full(
     exif[ORIENTATION] = orientation
     path = saved(image, tmp_path / "photo.jpg", exif=exif)
 
-    small = read_photo(path, image_size=32, resize=resize)
-    full = resize_images(read_photo(path)[np.newaxis], 32, resize=resize)[0]
+    small = read_photo(path, image_size=32, resize=resize, color=color)
+    full = resize_images(read_photo(path, color=color)[np.newaxis], 32, resize=resize)[0]
 
-    assert min(decode_photo(path, at_least=32).shape) < 600  # or nothing is compared here
+    assert min(decode_file(path, at_least=32)[0].shape) < 600  # or nothing is compared here
     assert np.abs(small.astype(int) - full.astype(int)).mean() < 1.5
 
 
@@ -171,4 +175,4 @@ def test_a_jpeg_is_never_decoded_below_the_size_asked_for(
 ) -> None:
     path = saved(Image.new("L", (width, height)), tmp_path_factory.getbasetemp() / "any.jpg")
 
-    assert min(decode_photo(path, at_least=size).shape) >= min(2 * size, height, width)
+    assert min(decode_file(path, at_least=size)[0].shape) >= min(2 * size, height, width)

@@ -6,11 +6,16 @@ the mean, 63 bits. Mirroring an image changes the signs of its odd coefficients 
 them besides, so one transform gives the hashes of all eight symmetries.
 
 Two photos are near-duplicates if their hashes differ in at most 8 bits, in the symmetry that suits best.
+All pairs are compared, as matrix products: with bits as +1 and -1, the product is 64 less twice the number
+of bits that differ.
+
 The project's own measurement on 3,458 photos of five flowers at 128 x 128, every tenth of them altered: all
 346 are recognised after JPEG at quality 50 (upright, mirrored or turned), after resizing by 0.5 to 0.9 and
-after changes of brightness and contrast. Of all 5,977,153 pairs 33 match: 28 show the same picture (a photo
-saved twice, an edit, or the next shot), 5 do not.
+after changes of brightness and contrast. Of all 5,977,153 pairs 34 match: 28 show the same picture (a photo
+saved twice, an edit, or the next shot), 6 do not.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +23,31 @@ from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gmmaug_plugin.images.near_hashes import Hashes, near_hashes
+from gmmaug_plugin.photos.pixels import to_grayscale
 from gmmaug_plugin.resizing import resize_images
 
+Hashes = NDArray[np.uint64]
+
+MAX_DIFFERENT_BITS = 8
+
+_LEAST_PRODUCT = 64 - 2 * MAX_DIFFERENT_BITS
 _HASHED_SIZE = 32
 _FREQUENCIES = 8
 _LEAST_COEFFICIENT = 2.0
 """Of 255 grey levels at 32 x 32: below it a coefficient is rounding, and its sign says nothing."""
 
 _ROWS_AT_ONCE = 512
+_COLUMNS_AT_ONCE = 4096
 
 
 def near_duplicates(images: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Number photos so that near-duplicates, and near-duplicates of those, have one number.
 
-    No two photos that match are missed, however many there are. Time grows little more than linearly, memory
-    by some 500 bytes per photo.
+    No two photos that match are missed. All pairs are compared: 3,500 photos take about a second, 20,000 a
+    quarter of a minute.
 
     Args:
-        images: uint8 (n, height, width).
+        images: uint8 (n, height, width) or (n, height, width, 3); colour is compared by its luma.
 
     Returns:
         int32 (n,), numbers of groups, 0..n_groups-1.
@@ -59,39 +70,53 @@ def group_hashes(hashes: Hashes) -> NDArray[np.int32]:
     Returns:
         int32 (n,), numbers of groups, 0..n_groups-1.
     """
+    hashes, own = np.unique(hashes, axis=0, return_inverse=True)
     n = len(hashes)
-    entries, own = np.unique(hashes, return_inverse=True)
-    own = own.reshape(hashes.shape)
-    asked = np.unique(own[:, 0])
-    numbers = near_hashes(entries, asked)
-    # Photos that merely share a hash are no pair: an upright one must have found it.
-    found = np.bincount(numbers)[numbers] > 1 if n else np.zeros(0, np.bool_)
-    found[asked] = True
-    photos, symmetries = np.nonzero(found[own])
-    links = photos, n + numbers[own[photos, symmetries]]
-    n_nodes = n + len(entries)
-    graph = coo_array((np.ones(len(photos), np.int8), links), shape=(n_nodes, n_nodes))
-    groups: NDArray[np.int32] = connected_components(graph.tocsr(), directed=False)[1][:n].astype(np.int32)
-    return groups
+    upright, turned = hashes[:, 0], hashes.ravel()
+    groups: NDArray[Any] = np.arange(n)
+    for begin in range(0, n, _ROWS_AT_ONCE):
+        signs = _signs(upright[begin : begin + _ROWS_AT_ONCE])
+        links = [np.stack([np.arange(n), groups])]
+        for first in range(0, len(turned), _COLUMNS_AT_ONCE):
+            products = signs @ _signs(turned[first : first + _COLUMNS_AT_ONCE]).T
+            if products.max() < _LEAST_PRODUCT:  # nearly always, and faster than to look for places
+                continue
+            near = (products >= _LEAST_PRODUCT).reshape(len(signs), -1, 8).any(axis=2)
+            rows, columns = np.nonzero(near)
+            links.append(np.stack([begin + rows, first // 8 + columns]))
+        # Linked block by block: the links of all pairs of many similar photos would fill memory.
+        first_ends, second_ends = np.concatenate(links, axis=1)
+        graph = coo_array((np.ones(len(first_ends), np.int8), (first_ends, second_ends)), shape=(n, n))
+        numbers = connected_components(graph.tocsr(), directed=False)[1]
+        groups = np.unique(numbers, return_index=True)[1][numbers]
+    # Numbered in the order of the photos, not of their hashes.
+    _, firsts, places = np.unique(groups[own.ravel()], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(firsts))[places].astype(np.int32)
+
+
+def _signs(hashes: Hashes) -> NDArray[np.float32]:
+    """Bits of hashes as +1 and -1, (m, 64)."""
+    bits = np.unpackbits(hashes[:, np.newaxis].view(np.uint8), axis=1)
+    return 2 * bits.astype(np.float32) - 1
 
 
 def perceptual_hashes(images: NDArray[np.uint8], rows: NDArray[np.intp] | None = None) -> Hashes:
     """Hash images in all eight symmetries.
 
     Args:
-        images: uint8 (n, height, width). They are read a few hundred at a time.
+        images: uint8 (n, height, width) or (n, height, width, 3). They are read a few hundred at a time.
         rows: Which of them, (m,); None takes all.
 
     Returns:
-        uint64 (m, 8), of which 63 bits are used;
-        :func:`~gmmaug_plugin.images.near_hashes.different_bits` compares them. The upright image comes first.
+        uint64 (m, 8), of which 63 bits are used. The upright image comes first.
     """
     rows = np.arange(len(images)) if rows is None else rows
     hashes = np.empty((len(rows), 8), np.uint64)
     alternating = (-1.0) ** np.arange(_FREQUENCIES, dtype=np.float32)
     for begin in range(0, len(rows), _ROWS_AT_ONCE):
         part = slice(begin, begin + _ROWS_AT_ONCE)
-        small = resize_images(images[rows[part]], _HASHED_SIZE).astype(np.float32)
+        gray = to_grayscale(images[rows[part]])
+        small = resize_images(gray, _HASHED_SIZE).astype(np.float32)
         lowest = dctn(small, axes=(1, 2), norm="ortho")[:, :_FREQUENCIES, :_FREQUENCIES]
         for symmetry in range(8):
             transposed, upside_down, mirrored = symmetry & 4, symmetry & 2, symmetry & 1
