@@ -1,0 +1,1 @@
+"""Mixtures: what images are drawn from. They know arrays only."""
