@@ -1,5 +1,6 @@
-"""Offline: photos to model."""
+"""From photos to a pool: reading, choosing options by measurement, drawing, refusing copies, measuring."""
 
-from gmmaug_plugin.fitting.fitter import fit
+from gmmaug_plugin.fitting.pipeline import fit
+from gmmaug_plugin.fitting.rerendering import vary
 
-__all__ = ["fit"]
+__all__ = ["fit", "vary"]

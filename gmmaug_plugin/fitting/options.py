@@ -1,205 +1,139 @@
-"""The fitter's options, checked."""
+"""Options of a fit, declared once: the command line is made from these fields."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from numbers import Real
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from gmmaug_plugin.checks import one_of, whole_number
-from gmmaug_plugin.fitting.maximisation import COVARIANCE_TYPES, CovarianceType
-from gmmaug_plugin.fitting.photo_blocks import BLOCK_SIZE
-from gmmaug_plugin.models.multiscale import SHARINGS, Sharing
-from gmmaug_plugin.models.strengths import FRESH
-from gmmaug_plugin.models.symmetry import SYMMETRIES, Symmetry
-from gmmaug_plugin.models.templates import MAX_TEMPLATES
+from gmmaug_plugin.mixtures.local import LocalOptions
+from gmmaug_plugin.mixtures.pca import PCAOptions
+from gmmaug_plugin.pool import MAX_IMAGE_SIZE
+from gmmaug_plugin.resizing import Resize
 
-Criterion = Literal["aic", "bic", "heldout"]
-CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
-Recipe = Literal["seed"]
-ModelKind = Literal["pca", "multiscale"]
-MODEL_KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
-DEFAULT_MODEL: ModelKind = "multiscale"
+Model = Literal["local", "pca"]
+Symmetry = Literal["flip", "none"]
+MixtureOptions = LocalOptions | PCAOptions
 
-_GREATEST_SEED = 2**32 - 1
-"""Of scikit-learn's ``random_state``; every start adds one."""
+LEAST_IMAGES, MOST_IMAGES = 100, 1000
+"""Images that "auto" draws of a class: as many as it has photos, within these bounds."""
 
-NComponents = int | str | Iterable[int]
-
-OWN_OPTIONS: dict[ModelKind, dict[str, Any]] = {
-    "pca": {
-        "variance": 0.99,
-        "whiten": False,
-        "symmetry": "flip",
-        "covariance_type": "diag",
-        "n_init": 1,
-        "block_size": BLOCK_SIZE,
-        "criterion": "aic",
-    },
-    "multiscale": {"sharing": "details", "criterion": "bic"},
-}
-"""By kind of model, the options that not every kind knows, or has another default for."""
-
-
-def options_for(model: ModelKind | None, recipe: Recipe | None, **given: Any) -> "FitOptions":
-    """Options of a fit, with the defaults of its kind of model.
-
-    Args:
-        model: The kind; None takes the default, or the one that the recipe is of.
-        recipe: The recipe.
-        **given: Other fields of :class:`FitOptions`; None takes the default.
-
-    Raises:
-        ValueError: An option is none of the allowed ones, or of another kind of model.
-
-    Example:
-        >>> options_for("multiscale", None, criterion=None).criterion
-        'bic'
-    """
-    kind: ModelKind = DEFAULT_MODEL if model is None and recipe is None else model or "pca"
-    one_of("model", kind, MODEL_KINDS)
-    if recipe is not None and kind != "pca":
-        raise ValueError(f'recipe="seed" fits model="pca". Received: {recipe=}, {model=}')
-    own = OWN_OPTIONS[kind]
-    chosen = {name: value for name, value in given.items() if value is not None}
-    foreign = {name for options in OWN_OPTIONS.values() for name in options} - set(own)
-    wrong = sorted(foreign & set(chosen))
-    if wrong:
-        raise ValueError(
-            f"{', '.join(wrong)}: no option of model={kind!r}, whose own options are {sorted(own)}. "
-            f"Received: {', '.join(f'{name}={chosen[name]!r}' for name in wrong)}"
-        )
-    return FitOptions(model=kind, recipe=recipe, **{**own, **chosen})
+_SMALLEST_SIZE = 16
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """Options of :func:`gmmaug_plugin.fit`, which explains them.
+    """What a pool is, whatever mixture draws it.
 
     Raises:
-        ValueError: An option is none of the allowed ones.
+        ValueError: An option has no allowed value.
     """
 
-    model: ModelKind = "pca"
-    recipe: Recipe | None = None
-    variance: float = 0.99
-    whiten: bool = False
-    symmetry: Symmetry = "flip"
-    sharing: Sharing = "details"
-    n_components: NComponents = "auto"
-    criterion: Criterion = "aic"
-    covariance_type: CovarianceType = "diag"
-    max_iter: int = 100
-    tol: float = 1e-3
-    n_init: int = 1
-    block_size: int = BLOCK_SIZE
-    templates: int = 0
-    strength: float | str = "auto"
-    holdout: float = 0.15
-    refit: bool = True
-    allow_copies: bool = False
-    random_state: int = 0
+    model: Model = field(
+        default="local",
+        metadata={
+            "help": "local: a mixture over patches. pca: one over whole images, as the original notebook's.",
+            "choices": get_args(Model),
+        },
+    )
+    image_size: int | None = field(
+        default=None,
+        metadata={"help": "Height and width of the images, 16 to 512; 128 unless arrays are square already."},
+    )
+    color: bool = field(default=False, metadata={"help": "Draw images in color; grayscale otherwise."})
+    n_images: int | Literal["auto"] = field(
+        default="auto",
+        metadata={
+            "help": f"Images of each class; auto: as many as photos, {LEAST_IMAGES} to {MOST_IMAGES}.",
+            "flag": "--images",
+            "metavar": "auto|N",
+        },
+    )
+    seed: int = field(default=0, metadata={"help": "Seed of all drawing."})
+    symmetry: Symmetry = field(
+        default="flip",
+        metadata={
+            "help": "flip: a mirrored photo is as good as the photo. none: for letters and traffic signs.",
+            "choices": get_args(Symmetry),
+        },
+    )
+    resize: Resize = field(
+        default="stretch",
+        metadata={"help": "Make photos square by stretching or cropping.", "choices": get_args(Resize)},
+    )
+    holdout: float = field(
+        default=0.15, metadata={"help": "Share of photos held back to choose options by, 0 to 0.5."}
+    )
+    allow_copies: bool = field(
+        default=False,
+        metadata={"help": "Keep images that are copies of photos, drawing none again."},
+    )
+    keep_photos: bool = field(default=False, metadata={"help": "Keep the photos in the file too."})
+    measure: bool = field(
+        default=True,
+        metadata={"help": "Choose options and measure the pool; --no-measure just draws.", "negative": True},
+    )
 
     def __post_init__(self) -> None:
-        choices = {
-            "model": MODEL_KINDS,
-            "recipe": (None, "seed"),
-            "symmetry": SYMMETRIES,
-            "sharing": SHARINGS,
-            "criterion": CRITERIA,
-            "covariance_type": COVARIANCE_TYPES,
-        }
-        for name, allowed in choices.items():
-            one_of(name, getattr(self, name), allowed)
-        whole_number("max_iter", self.max_iter, 1)
-        whole_number("n_init", self.n_init, 1)
-        whole_number("block_size", self.block_size, 1)
-        whole_number("random_state", self.random_state, 0, _GREATEST_SEED - self.n_init)
-        whole_number("templates", self.templates, 0, MAX_TEMPLATES)
-        object.__setattr__(self, "strength", _parse_strength(self.strength, self.templates))
-        if not isinstance(self.holdout, Real) or not 0.0 <= float(self.holdout) <= 0.5:
-            raise ValueError(f"holdout must be a share in [0, 0.5]. Received: holdout={self.holdout!r}")
-        object.__setattr__(self, "holdout", float(self.holdout))
-        if not (isinstance(self.tol, Real) and 0 <= self.tol < math.inf):
-            raise ValueError(f"tol must be a number of at least 0. Received: tol={self.tol!r}")
-        if not isinstance(self.variance, Real) or not (
-            0 < self.variance < 1 or (self.variance >= 1 and float(self.variance).is_integer())
-        ):
-            raise ValueError(
-                "variance must be a share in (0, 1) or a whole number of dimensions. "
-                f"Received: variance={self.variance!r}"
-            )
-        # Checked here so that a typing error shows before photos are read, not minutes later.
-        object.__setattr__(self, "n_components", parse_n_components(self.n_components))
+        for one in fields(self):
+            if "choices" in one.metadata:
+                one_of(one.name, getattr(self, one.name), one.metadata["choices"])
+        if self.image_size is not None:
+            whole_number("image_size", self.image_size, _SMALLEST_SIZE, MAX_IMAGE_SIZE)
+        if self.n_images != "auto":
+            whole_number("n_images", self.n_images, 1)
+        whole_number("seed", self.seed, 0)
+        if isinstance(self.holdout, bool) or not 0 <= self.holdout <= 0.5:
+            raise ValueError(f"holdout must be a number from 0 to 0.5. Received: {self.holdout!r}")
+        if self.model == "pca" and self.color:
+            raise ValueError('model="pca" draws grayscale images only. Received: color=True')
 
-    def per_class(self, n_classes: int, n_components: Sequence[int] | None) -> list["FitOptions"]:
-        """The options of every class; ``n_components`` gives each a number of its own."""
-        if n_components is None:
-            return [self] * n_classes
-        return [replace(self, n_components=k) for k in n_components]
-
-    def as_json(self) -> dict[str, Any]:
-        """The options that the kind of model knows, as plain JSON values."""
-        own = OWN_OPTIONS[self.model]
-        foreign = {name for options in OWN_OPTIONS.values() for name in options} - set(own)
-        options = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in asdict(self).items()
-            if name not in foreign
-        }
-        if isinstance(self.n_components, tuple):
-            options["n_components"] = list(self.n_components)
-        return options
+    def images_of(self, n_photos: int) -> int:
+        """Number of images to draw of a class of so many photos."""
+        if self.n_images == "auto":
+            return min(max(n_photos, LEAST_IMAGES), MOST_IMAGES)
+        return self.n_images
 
 
-def _parse_strength(strength: float | str, n_templates: int) -> float | str:
-    """``"auto"``, or the number that a strength of synthesis is given as."""
-    try:
-        parsed = strength if strength == "auto" else float(strength)
-    except (TypeError, ValueError):
-        parsed = math.nan
-    if isinstance(parsed, float) and (not 0.0 <= parsed <= 1.0 or isinstance(strength, bool)):
-        raise ValueError(f'strength must be "auto" or in [0, 1]. Received: strength={strength!r}')
-    if not n_templates and parsed not in ("auto", FRESH):
-        raise ValueError(
-            "Without templates there are only fresh draws, strength 1: give templates a number as well. "
-            f"Received: strength={strength!r}, templates=0"
-        )
-    return parsed
+MIXTURE_OPTIONS: Mapping[str, type[MixtureOptions]] = {"local": LocalOptions, "pca": PCAOptions}
 
 
-def parse_n_components(n_components: NComponents) -> int | str | tuple[int, ...]:
-    """Read a number of components: ``"auto"``, ``10``, ``"10"``, ``"1:600:10"`` or several numbers.
+def read_options(given: Mapping[str, Any]) -> tuple[FitOptions, MixtureOptions, frozenset[str]]:
+    """Sort options by what they belong to.
+
+    Args:
+        given: Options by name: those of :class:`FitOptions` and of the chosen mixture. None stands for the
+            default.
 
     Returns:
-        ``"auto"``, one number, or the candidates in ascending order.
+        The options of the fit, those of its mixture, and the names of the latter that were given.
 
     Raises:
-        ValueError: None of these, or a number below 1.
+        TypeError: An option is unknown.
+        ValueError: An option belongs to the other mixture, or has no allowed value.
     """
-    try:
-        parsed = _parse(n_components)
-    except (TypeError, ValueError):
-        parsed = ()
-    smallest = min(parsed, default=0) if isinstance(parsed, tuple) else parsed
-    if parsed != "auto" and (isinstance(smallest, str) or smallest < 1):
-        raise ValueError(
-            'n_components must be "auto", a number of at least 1, a range "start:stop:step" or several '
-            f"numbers. Received: n_components={n_components!r}"
-        )
-    return parsed
+    values = {name: value for name, value in given.items() if value is not None}
+    own = {one.name for one in fields(FitOptions)}
+    if values.get("recipe") is not None:
+        values.setdefault("model", "pca")
+    options = FitOptions(**{name: value for name, value in values.items() if name in own})
+    kind = MIXTURE_OPTIONS[options.model]
+    known = {one.name for one in fields(kind)}
+    rest = {name: value for name, value in values.items() if name not in own}
+    for name in rest.keys() - known:
+        _refuse(name, options.model, own | known)
+    return options, kind(**rest), frozenset(rest)
 
 
-def _parse(n_components: NComponents) -> int | str | tuple[int, ...]:
-    if isinstance(n_components, str):
-        text = n_components.strip()
-        if text == "auto":
-            return text
-        if ":" not in text:
-            return int(text)
-        return tuple(range(*(int(number) for number in text.split(":"))))
-    if isinstance(n_components, Iterable):
-        return tuple(sorted({whole_number("n_components", number, 1) for number in n_components}))
-    return whole_number("n_components", n_components, 1)
+def as_json(options: FitOptions, mixture: MixtureOptions) -> dict[str, Any]:
+    """All options as JSON values."""
+    return {**asdict(options), **asdict(mixture)}
+
+
+def _refuse(name: str, model: str, known: set[str]) -> None:
+    for other, kind in MIXTURE_OPTIONS.items():
+        if name in {one.name for one in fields(kind)}:
+            raise ValueError(f'{name} is an option of model="{other}". Received: {name} with model="{model}"')
+    near = get_close_matches(name, known, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise TypeError(f"fit has no option {name!r}.{hint} Options are {sorted(known)}. Received: {name}")

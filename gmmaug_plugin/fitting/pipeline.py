@@ -1,0 +1,402 @@
+"""From photos to a pool: read, choose, draw, refuse copies, measure."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
+from gmmaug_plugin.fitting.choosing import choose_options
+from gmmaug_plugin.fitting.drawing import BLOCK, ClassDrawing, Draw, drawer, local_mixture
+from gmmaug_plugin.fitting.options import FitOptions, MixtureOptions, as_json, read_options
+from gmmaug_plugin.fitting.unfinished import Unfinished
+from gmmaug_plugin.mixtures.local import LocalMixture, LocalOptions
+from gmmaug_plugin.mixtures.pca import PCAMixture, PCAOptions
+from gmmaug_plugin.photos import Labels, Photos, PhotoSet, load_photos
+from gmmaug_plugin.pool import Pool
+from gmmaug_plugin.progress import progress_bar
+from gmmaug_plugin.record import FitRecord
+from gmmaug_plugin.resizing import resize_images
+
+FEW_PHOTOS = 8
+"""Photos of a class below which the result carries a note on what to expect."""
+
+_FILE_IMAGE_SIZE = 128
+_SMALLEST_SIDE, _LARGEST_SIDE = 16, 512
+
+
+def fit(
+    photos: Photos | PhotoSet,
+    labels: Labels | None = None,
+    *,
+    workers: int | None = None,
+    client: Any = None,
+    resume: bool = False,
+    strict: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> Pool:
+    """Draw a pool of new images from photos.
+
+    Image i of a class follows from the photos, the options, the seed, the class and i alone: threads, a
+    cluster or an interruption change nothing.
+
+    Args:
+        photos: A folder (of class folders, or flat), paths, a ``.npy`` or ``.npz`` file, an array (n, h, w),
+            (n, h, w, 1) or (n, h, w, 3), uint8 or float in [0, 1], or a loaded
+            :class:`~gmmaug_plugin.photos.PhotoSet` of square photos.
+        labels: One per photo, for paths and arrays.
+        workers: Threads that draw; one per processor core if None.
+        client: A ``distributed.Client`` of a Dask cluster that draws instead.
+        resume: Go on from what an interrupted fit of the same photos and options has drawn.
+        strict: Raise an error for a photo that cannot be used, instead of skipping it.
+        quiet: Show no progress.
+        **options: Fields of :class:`~gmmaug_plugin.fitting.options.FitOptions` (``model``, ``image_size``,
+            ``color``, ``n_images``, ``seed``, ``symmetry``, ``resize``, ``holdout``, ``allow_copies``,
+            ``keep_photos``, ``measure``), and of the mixture:
+            :class:`~gmmaug_plugin.mixtures.local.LocalOptions` or
+            :class:`~gmmaug_plugin.mixtures.pca.PCAOptions`.
+
+    Returns:
+        The pool. Its ``record`` holds the options, how they were chosen, and what was measured.
+
+    Raises:
+        PhotoError: No usable photo, or an unusable one while ``strict``.
+        TypeError: An option is unknown.
+        ValueError: An option belongs to the other mixture, or has no allowed value.
+
+    Example:
+        >>> from gmmaug_plugin.datasets import make_flowers
+        >>> flowers, labels, names = make_flowers(20, image_size=32, n_classes=2)
+        >>> pool = fit(flowers, labels, n_images=3, measure=False, quiet=True)
+        >>> pool.images.shape
+        (6, 32, 32)
+    """
+    fit_options, mixture_options, given = read_options(options)
+    photo_set, image_size = read_photos(photos, labels, fit_options, strict=strict, quiet=quiet)
+    return fit_photos(
+        photo_set,
+        replace(fit_options, image_size=image_size),
+        mixture_options,
+        given,
+        workers=workers,
+        client=client,
+        resume=resume,
+        quiet=quiet,
+    ).pool
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fit and what its report shows.
+
+    Attributes:
+        pool: The pool.
+        photos: The photos at the pool's image size.
+        mixtures: The mixture of each class, in label order.
+        measurements: What was measured of the pool; None if nothing was.
+        detector: Finds copies of photos; None where no two photos of a class differ.
+    """
+
+    pool: Pool
+    photos: PhotoSet
+    mixtures: tuple[LocalMixture | PCAMixture, ...] = ()
+    measurements: Any = None
+    detector: CopyDetector | None = None
+
+
+def read_photos(
+    photos: Photos | PhotoSet, labels: Labels | None, options: FitOptions, *, strict: bool, quiet: bool
+) -> tuple[PhotoSet, int]:
+    """Read photos at the size that is drawn; also returns the pool's image size.
+
+    The local mixture draws at sides of 16·2^k pixels. Other sizes are drawn at the next larger side.
+    """
+    if isinstance(photos, PhotoSet):
+        if labels is not None or strict:
+            raise ValueError(
+                "labels and strict are for load_photos, not for photos that are loaded. "
+                f"Received: {labels=}, {strict=}"
+            )
+        photo_set = photos
+    else:
+        size = options.image_size
+        photo_set = load_photos(
+            photos,
+            labels,
+            image_size=None if size is None else drawn_side(size, options),
+            resize=options.resize,
+            color=options.color,
+            strict=strict,
+            min_photos=1,
+            quiet=quiet,
+        )
+    image_size = options.image_size or int(photo_set.images.shape[1])
+    side = drawn_side(image_size, options)
+    if photo_set.images.shape[1] != side:
+        photo_set = replace(photo_set, images=resize_images(photo_set.images, side))
+    return photo_set, image_size
+
+
+def drawn_side(image_size: int, options: FitOptions) -> int:
+    """Side that images of a size are drawn at, in pixels."""
+    if options.model == "pca":
+        return image_size
+    side = _SMALLEST_SIDE
+    while side < image_size and side < _LARGEST_SIDE:
+        side *= 2
+    return side
+
+
+def fit_photos(
+    photo_set: PhotoSet,
+    options: FitOptions,
+    mixture_options: MixtureOptions,
+    given: frozenset[str] = frozenset(),
+    *,
+    workers: int | None = None,
+    client: Any = None,
+    resume: bool = False,
+    features: bool | None = False,
+    quiet: bool = False,
+) -> Fit:
+    """Draw a pool from photos of the side that is drawn; see :func:`fit`.
+
+    ``features`` is for :func:`~gmmaug_plugin.evaluation.measuring.measure_images`: networks are not trained
+    unless a report wants their measures.
+    """
+    n_workers = whole_number("workers", core_count() if workers is None else workers, 1)
+    # The photos' digests are those of files: the pixels depend on how files were read besides.
+    identity = {
+        **as_json(options, mixture_options),
+        "given": sorted(given),
+        "photos": photo_set.digests,
+        "labels": None if photo_set.labels is None else photo_set.labels.tolist(),
+        "shape": photo_set.images.shape,
+        "versions": _versions(),
+    }
+    unfinished = Unfinished(identity, resume=resume)
+    notes = _notes(photo_set)
+    with drawer(n_workers, client) as draw:
+        choices: dict[str, Any] = {}
+        if isinstance(mixture_options, LocalOptions) and options.measure:
+            mixture_options, choices = choose_options(
+                photo_set, options, mixture_options, given, unfinished, draw=draw, quiet=quiet
+            )
+        mixtures = tuple(_mixtures(photo_set, options, mixture_options, quiet=quiet))
+        detectors = _detectors(photo_set, options, mixture_options, notes)
+        drawings = [
+            ClassDrawing(mixture, detector, (options.seed, number), options.image_size or 0)
+            for number, (mixture, detector) in enumerate(zip(mixtures, detectors, strict=True))
+        ]
+        images, redrawn = _draw_all(drawings, photo_set, options, unfinished, notes, draw=draw, quiet=quiet)
+    for mixture in mixtures:
+        if isinstance(mixture, PCAMixture):
+            choices.setdefault("pca", []).append({"choice": mixture.choice, "curve": mixture.curve})
+            notes.extend(note for note in mixture.notes if note not in notes)
+    local = choices.get("local", {})
+    record = FitRecord(
+        model=options.model,
+        options=as_json(options, mixture_options),
+        seed=options.seed,
+        photos_per_class=dict(zip(_names(photo_set), map(int, _counts(photo_set)), strict=True)),
+        n_skipped=len(photo_set.skipped),
+        photos=photo_set.fingerprint,
+        held_back=local.get("held_back", ""),
+        n_held_back=local.get("n_held_back", 0),
+        choices=choices,
+        redrawn=redrawn,
+        notes=tuple(notes),
+        versions=_versions(),
+    )
+    pool = _pool(photo_set, options, mixtures, images, record)
+    finished = Fit(pool, _at_size(photo_set, pool.image_size), mixtures)
+    if options.measure:
+        finished = measured(finished, features=features, quiet=quiet)
+    unfinished.remove()
+    return finished
+
+
+def _draw_all(
+    drawings: Sequence[ClassDrawing],
+    photo_set: PhotoSet,
+    options: FitOptions,
+    unfinished: Unfinished,
+    notes: list[str],
+    *,
+    draw: Draw,
+    quiet: bool,
+) -> tuple[list[NDArray[np.uint8]], dict[str, int]]:
+    """Images of each class, and how many draws of each were refused as copies."""
+    numbers = [options.images_of(int(count)) for count in _counts(photo_set)]
+    images: list[NDArray[np.uint8]] = []
+    redrawn: dict[str, int] = {}
+    shape = (options.image_size, options.image_size, *photo_set.images.shape[3:])
+    with progress_bar("Drawing", sum(numbers), quiet=quiet, unit="images") as advance:
+        for number, (name, drawing, n) in enumerate(zip(_names(photo_set), drawings, numbers, strict=True)):
+            drawn = np.empty((n, *shape), np.uint8)
+            n_redrawn = n_copies = 0
+            missing = []
+            for place in [(begin, min(begin + BLOCK, n)) for begin in range(0, n, BLOCK)]:
+                block = unfinished.block(number, place, shape)
+                if block is None:
+                    missing.append(place)
+                    continue
+                drawn[slice(*place)] = block.images
+                n_redrawn, n_copies = n_redrawn + block.n_redrawn, n_copies + block.n_copies
+                advance(len(block.images))
+            for place, block in draw(drawing, missing):
+                unfinished.keep(number, place, block)
+                drawn[slice(*place)] = block.images
+                n_redrawn, n_copies = n_redrawn + block.n_redrawn, n_copies + block.n_copies
+                advance(len(block.images))
+            images.append(drawn)
+            redrawn[name] = n_redrawn
+            if n_copies:
+                of = f" of {name!r}" if name else ""
+                notes.append(
+                    f"{n_copies} of {n} images{of} resemble a photo as closely as copies do, "
+                    "however often they were drawn: more photos help."
+                )
+    return images, redrawn
+
+
+def _pool(
+    photo_set: PhotoSet,
+    options: FitOptions,
+    mixtures: Sequence[LocalMixture | PCAMixture],
+    images: Sequence[NDArray[np.uint8]],
+    record: FitRecord,
+) -> Pool:
+    labelled = photo_set.labels is not None
+    counts = _counts(photo_set)
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, mixture in enumerate(mixtures):
+        if isinstance(mixture, PCAMixture):
+            arrays |= {f"pca.{number}.{name}": array for name, array in mixture.arrays().items()}
+    if options.keep_photos:
+        arrays["photos.images"] = photo_set.images
+        if photo_set.labels is not None:
+            arrays["photos.labels"] = photo_set.labels
+    return Pool(
+        np.concatenate(images),
+        np.repeat(np.arange(len(images), dtype=np.int32), [len(one) for one in images]) if labelled else None,
+        photo_set.class_names,
+        mirror=options.symmetry == "flip",
+        class_shares=tuple(float(count) for count in counts / counts.sum()) if labelled else (),
+        record=record,
+        arrays=arrays,
+    )
+
+
+def _mixtures(
+    photo_set: PhotoSet, options: FitOptions, mixture_options: MixtureOptions, *, quiet: bool
+) -> "list[LocalMixture | PCAMixture]":
+    """The mixture of each class."""
+    mirror = options.symmetry == "flip"
+    classes = [photo_set.images[class_rows(photo_set, number)] for number in range(len(_counts(photo_set)))]
+    if isinstance(mixture_options, LocalOptions):
+        return [local_mixture(photos, options.symmetry, mixture_options) for photos in classes]
+    found: list[LocalMixture | PCAMixture] = []
+    with progress_bar("Fitting", len(classes), quiet=quiet, unit="classes") as advance:
+        for photos in classes:
+            found.append(PCAMixture.fit(photos, mixture_options, mirror=mirror, seed=options.seed))
+            advance()
+    return found
+
+
+def _detectors(
+    photo_set: PhotoSet, options: FitOptions, mixture_options: MixtureOptions, notes: list[str]
+) -> list[CopyDetector | None]:
+    """What finds copies of each class's photos."""
+    n_classes = len(_counts(photo_set))
+    if options.allow_copies:
+        notes.append("Copies were kept: allow_copies is set.")
+        return [None] * n_classes
+    if isinstance(mixture_options, PCAOptions) and mixture_options.recipe is not None:
+        notes.append("Copies were kept: the notebook's recipe draws them, and is here to show that.")
+        return [None] * n_classes
+    found: list[CopyDetector | None] = []
+    for number in range(n_classes):
+        try:
+            found.append(CopyDetector(photo_set.images[class_rows(photo_set, number)]))
+        except NoDifferentPhotosError:
+            found.append(None)
+    return found
+
+
+def measured(fit: Fit, *, features: bool | None, quiet: bool) -> Fit:
+    """The fit with measures of its pool beside the same measures of photos."""
+    from gmmaug_plugin.evaluation.measuring import FEWEST_PHOTOS, measure_images
+
+    photos, pool = fit.photos, fit.pool
+    try:
+        detector = CopyDetector(photos.images, photos.labels)
+    except NoDifferentPhotosError:
+        detector = None
+    if len(photos.images) < FEWEST_PHOTOS:
+        note = f"Nothing was measured: that takes {FEWEST_PHOTOS} photos."
+        record = replace(pool.record, notes=(*pool.record.notes, note))
+        return replace(fit, pool=replace(pool, record=record), detector=detector)
+    found = measure_images(
+        pool.images,
+        pool.labels,
+        photos,
+        None,
+        detector=detector,
+        features=features,
+        random_state=pool.record.seed,
+        quiet=quiet,
+    )
+    record = replace(
+        pool.record,
+        measures=tuple(one.as_json() for one in found.measures),
+        notes=(*pool.record.notes, *found.notes),
+    )
+    return replace(fit, pool=replace(pool, record=record), measurements=found, detector=detector)
+
+
+def _notes(photo_set: PhotoSet) -> list[str]:
+    return [
+        f"{name or 'The set'} has {count} photo{'s' if count > 1 else ''}: its images can only rearrange "
+        "what these show."
+        for name, count in zip(_names(photo_set), _counts(photo_set), strict=True)
+        if count < FEW_PHOTOS
+    ]
+
+
+def _names(photo_set: PhotoSet) -> tuple[str, ...]:
+    """Class names; one empty name for photos without classes."""
+    return photo_set.class_names or ("",)
+
+
+def _counts(photo_set: PhotoSet) -> NDArray[np.int64]:
+    """Photos of each class."""
+    if photo_set.labels is None:
+        return np.array([len(photo_set.images)])
+    return np.bincount(photo_set.labels, minlength=len(photo_set.class_names))
+
+
+def class_rows(photo_set: PhotoSet, number: int) -> NDArray[np.intp]:
+    """Positions of a class's photos."""
+    if photo_set.labels is None:
+        return np.arange(len(photo_set.images))
+    return np.flatnonzero(photo_set.labels == number)
+
+
+def _at_size(photo_set: PhotoSet, size: int) -> PhotoSet:
+    return replace(photo_set, images=resize_images(photo_set.images, size))
+
+
+def core_count() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _versions() -> Mapping[str, str]:
+    return {name: version(name) for name in ("gmmaug-plugin", "numpy", "numba", "scikit-learn", "pillow")}
