@@ -1,14 +1,27 @@
 """Training images out of Gaussian mixtures.
 
-Fit a mixture model on photos offline, write it to one compact file, and mix synthesised images into
-training batches with ``gmmaug_plugin.tensorflow``, ``gmmaug_plugin.keras`` or
-``gmmaug_plugin.albumentations``. No framework is imported from here.
+``fit`` draws a pool of new images from photos, offline; ``load_model`` reads one back; the adapters
+``gmmaug_plugin.tensorflow``, ``gmmaug_plugin.keras`` and ``gmmaug_plugin.albumentations`` mix a pool into
+training batches. Importing this package loads neither a framework nor scikit-learn.
 """
 
-from importlib.metadata import version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from gmmaug_plugin.artifact import load_model
-from gmmaug_plugin.fitting import fit
+if TYPE_CHECKING:
+    from gmmaug_plugin.artifact import load_model
+    from gmmaug_plugin.fitting import fit
 
 __all__ = ["__version__", "fit", "load_model"]
-__version__ = version("gmmaug-plugin")
+
+_HOMES = {"fit": "gmmaug_plugin.fitting", "load_model": "gmmaug_plugin.artifact"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("gmmaug-plugin")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,119 +1,131 @@
-"""Fuzzing of ``load_model``: a file is refused with ``ArtifactError``, or makes a model that works.
+"""Fuzzing of ``load_model``: a changed file is refused with ``ArtifactError``, or makes a pool that works.
 
-``python -m reliability.fuzz [--executions N] [--engine atheris|random] [--workers N] [--seed N]
-[--keep FOLDER] [--json FILE]``
+``python -m reliability.fuzz [--executions N] [--seed N] [--json FILE]``
 
-Sound files of every kind and format version are changed, with and without the checksum that belongs to
-them, and loaded. An execution fails if it ends in any other error or in a warning, takes more than 5 s of
-processor time or a gigabyte of address space (RLIMIT_AS), or if loading does anything but read that one
-file: an audit hook sees other files opened, modules imported, code compiled or run, processes started,
-sockets. One valid model in 24 is drawn from, weighs and varies images, and is saved and loaded again. The
-engine atheris is guided by the branches that files reach; random needs nothing installed. Workers are
-processes of their own, so a crash is told, too. Failing files are kept under ``FOLDER/…/failures``.
+Files of small pools are changed: bytes anywhere, or fields and tensors with the checksum made anew, so that
+the checks behind it are reached too. Any other error ends the run and leaves ``failing.safetensors`` in this
+folder. With atheris installed, changes are guided by the branches that files reach; otherwise by chance.
 """
 
 import argparse
 import json
-import os
+import random
 import re
-import subprocess
 import sys
 import tempfile
-from collections import Counter
+import warnings
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from reliability.tally import Tally, add_json, finish
 
-ROOT = Path(__file__).resolve().parents[1]
-_COVERED = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
+VALUES = (None, True, 0, -1, 1, 3, 4, 2**31, 10**400, 0.5, 1e308, "", "png", "\ud800", [], ["a"], [1.0], {})
+"""Values for a field of the document."""
 
 
-def fuzz(engine: str, executions: int, seed: int, folder: Path, workers: int = 1) -> Tally:
-    """Run an engine in processes of its own.
+def seed_files(folder: Path) -> list[bytes]:
+    """Files of pools in gray and colour, JPEG and PNG, with and without classes, and of an old format."""
+    from safetensors.numpy import save
 
-    Args:
-        engine: ``atheris`` or ``random``.
-        executions: How many in all.
-        seed: Each worker's is this and its number.
-        folder: Where workers put what they find.
-        workers: How many processes.
+    from gmmaug_plugin.artifact import save_pool
+    from gmmaug_plugin.pool import Pool
 
-    Returns:
-        The count of all outcomes.
-    """
-    started = []
-    for number in range(workers):
-        own = folder / f"{engine}-{seed + number}"
-        own.mkdir(parents=True)
-        share = executions // workers + (number < executions % workers)
-        started.append((own, _start(engine, share, seed + number, own)))
-    tally = Tally(f"load_model of changed files, engine {engine}", "executions")
-    for own, process in started:
-        status = process.wait()
-        read_counts(tally, own)
-        if status:
-            tally.failures.append(f"worker {own.name} ended with status {status}: see {own / 'log'}")
-    return tally
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    labels, arrays = np.array([0, 1, 1], np.int32), {"mean": np.ones((2, 2), np.float32)}
+    classes = Pool(images[..., 0], labels, ("a", "b"), class_shares=(0.5, 0.5), arrays=arrays)
+    found = [save(arrays, {"gmmaug": json.dumps({"format": "gmmaug", "format_version": 3})})]
+    for number, pool in enumerate([Pool(images), classes] * 2):
+        save_pool(pool, folder / "seed.safetensors", lossless=number < 2)
+        found.append((folder / "seed.safetensors").read_bytes())
+    return found
 
 
-def _start(engine: str, executions: int, seed: int, folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "reliability.fuzzing.worker", engine, executions, seed, folder]
-    # Threads of a matrix library would take longer to start than these matrices to multiply.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment, stdout=log, stderr=log)
+def change(contents: bytes, rng: random.Random) -> bytes:
+    """Change fields and tensors of a file, and sign it; or bytes, if it is no file any more."""
+    from gmmaug_plugin.artifact.container import ArtifactError, read_document, read_tensors, write_bytes
+
+    try:
+        document = read_document(contents)
+        tensors = {name: array.copy() for name, array in read_tensors(contents, document).items()}
+    except ArtifactError:
+        document = tensors = {}
+    if "record" not in document or not tensors or rng.random() < 0.1:
+        changed = bytearray(contents)
+        for _ in range(rng.randint(1, 9)):
+            place = rng.randrange(len(changed) + 1)
+            changed[place : place + 1] = bytes([rng.randrange(256)])
+        return bytes(changed)
+    del document["sha256"]
+    for _ in range(rng.randint(1, 4)):
+        name = rng.choice([*sorted(tensors), "images", "document"])
+        if name == "document":
+            fields = rng.choice([one for one in (document, document["record"]) if isinstance(one, dict)])
+            fields[rng.choice([*fields, "new"])] = rng.choice(VALUES)
+        elif tensors[name].size and rng.random() < 0.95:
+            raw = tensors[name].reshape(-1).view(np.uint8)
+            raw[rng.randrange(raw.size)] = rng.choice([0, 1, 127, 255, rng.randrange(256)])
+        else:
+            tensors[name] = tensors[name].reshape(-1)[:-1]
+    return write_bytes(document, tensors)
 
 
-def read_counts(tally: Tally, folder: Path) -> None:
-    """Add to a tally what a worker wrote to its folder."""
-    counts = folder / "counts.json"
-    if not counts.is_file():
-        return
-    found: dict[str, Any] = json.loads(counts.read_text(encoding="utf-8"))
-    outcomes = Counter(found["outcomes"])
-    failed = {name: outcomes.pop(name) for name in list(outcomes) if name.startswith("FAILED")}
-    tally.outcomes += outcomes
-    for line in found["failures"]:
-        times = next((n for name, n in failed.items() if line.startswith(name)), 1)
-        tally.failures.extend([f"{line} (files in {folder / 'failures'})"] * times)
-    facts = tally.facts
-    facts["slowest, processor seconds"] = round(
-        max(facts.get("slowest, processor seconds", 0), found["slowest"]), 3
-    )
-    facts["greatest resident memory of a worker, MB"] = round(
-        max(facts.get("greatest resident memory of a worker, MB", 0), found["peak_megabytes"])
-    )
-    facts["seconds of all workers"] = round(facts.get("seconds of all workers", 0) + found["seconds"])
-    reached = (
-        _COVERED.findall((folder / "log").read_text(errors="replace")) if (folder / "log").is_file() else []
-    )
-    if reached:
-        edges, features, corpus = reached[-1]
-        facts[f"{folder.name}: branches, features, files that reached them"] = (
-            f"{edges}, {features}, {corpus}"
-        )
+def load(path: Path) -> str:
+    """Load a file, and say what came of it."""
+    from gmmaug_plugin.artifact import ArtifactError, load_model
+
+    try:
+        load_model(path).sample(2, seed=0)
+    except ArtifactError as error:
+        return "refused: " + re.sub(r"\d+", "#", str(error).split(". Received")[0])[:50]
+    return "a pool"
 
 
-def main() -> int:
-    """Fuzz, and print what came of it."""
+def main() -> None:
+    """Fuzz; libFuzzer ends the process after the last execution."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    installed = "random" if find_spec("atheris") is None else "atheris"
     parser.add_argument("--executions", type=int, default=100_000, metavar="N", help="how many (100000)")
-    parser.add_argument("--engine", choices=["atheris", "random"], default=installed, help=f"({installed})")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (1)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first worker (1)")
-    parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep counts, logs and failing files there"
-    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all changes (1)")
     add_json(parser)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as passing:
-        folder = given.keep or Path(passing)
-        tally = fuzz(given.engine, given.executions, given.seed, folder, given.workers)
-        return finish([tally], given.json)
+    warnings.simplefilter("ignore")
+    tally = Tally("load_model of changed files", "executions")
+    atheris = __import__("atheris") if find_spec("atheris") else None
+    with tempfile.TemporaryDirectory() as name:
+        corpus, scratch = Path(name) / "corpus", Path(name) / "file.safetensors"
+        corpus.mkdir()
+        with atheris.instrument_imports(include=["gmmaug_plugin"]) if atheris else nullcontext():
+            seeds = seed_files(Path(name))
+
+        def execute(contents: bytes) -> None:
+            scratch.write_bytes(contents)
+            try:
+                tally.outcomes[load(scratch)] += 1
+            except BaseException:
+                Path("failing.safetensors").write_bytes(contents)
+                raise
+            if tally.tried == given.executions:
+                finish([tally], given.json)
+
+        if atheris is None:
+            rng = random.Random(given.seed)
+            for _ in range(given.executions):
+                execute(change(rng.choice(seeds), rng))
+            return
+        for number, contents in enumerate(seeds):
+            (corpus / str(number)).write_bytes(contents)
+
+        def mutate(contents: bytes, most: int, seed: int) -> bytes:
+            rng = random.Random(seed)
+            # Changes of what is broken already reach nothing new.
+            return change(rng.choice([contents, *seeds]), rng)[:most]
+
+        options = [f"-runs={given.executions}", f"-seed={given.seed}", "-max_len=100000", "-len_control=0"]
+        atheris.Setup([sys.argv[0], *options, str(corpus)], execute, custom_mutator=mutate)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

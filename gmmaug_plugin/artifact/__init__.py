@@ -1,6 +1,6 @@
-"""Model <-> one ``.safetensors`` file."""
+"""Pools to one ``.safetensors`` file and back."""
 
-from gmmaug_plugin.artifact.errors import ArtifactError
-from gmmaug_plugin.artifact.files import as_model, describe_artifact, load_model, save_model
+from gmmaug_plugin.artifact.container import ArtifactError
+from gmmaug_plugin.artifact.pools import as_pool, describe, load_model, save_pool
 
-__all__ = ["ArtifactError", "as_model", "describe_artifact", "load_model", "save_model"]
+__all__ = ["ArtifactError", "as_pool", "describe", "load_model", "save_pool"]

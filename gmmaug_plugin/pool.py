@@ -1,0 +1,273 @@
+"""The pool: drawn images, their labels, and the order in which training reads them.
+
+A mixture draws images offline; everything that trains reads a :class:`Pool`. One seed gives one order of
+the pool's images, in every framework.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.checks import seed_entropy, whole_number
+from gmmaug_plugin.record import FitRecord
+
+Seed = int | Sequence[int] | None
+Label = int | str
+
+MAX_IMAGE_SIZE = 512
+
+Order = tuple[NDArray[np.int32], NDArray[np.bool_]]
+"""Rows of a pool's images, and whether each is mirrored."""
+
+_LEAST_PERIOD, _MOST_PASSES = 2**14, 256
+"""An order repeats itself after so many positions at least, or so many times the pool's size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Images drawn from a mixture, ready to be read in training.
+
+    Attributes:
+        images: uint8 (n, size, size) in grayscale or (n, size, size, 3) in color, 0..255, n at least 1.
+        labels: int32 (n,), indices into ``class_names``; None for a pool of unlabelled photos.
+        class_names: Names in label order, each with at least one image; empty without labels.
+        mirror: Whether a mirrored image is as good as the image itself.
+        class_shares: Share of each class in the photos, summing to 1: how often adapters read it. Empty: as
+            often as in the pool.
+        record: What is known of the fit.
+        arrays: Named arrays that travel in the file beside the images: parameters of a PCA mixture, or the
+            photos themselves if the user kept them.
+
+    Raises:
+        TypeError: Images are not uint8, or labels not integers.
+        ValueError: Shapes, labels, class names or shares do not fit together.
+
+    Example:
+        >>> pool = Pool(np.zeros((2, 16, 16), np.uint8), np.array([0, 1], np.int32), ("daisy", "rose"))
+        >>> images, labels = pool.sample(1, label="rose", seed=0)
+        >>> images.shape, labels.tolist()
+        ((1, 16, 16), [1])
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int32] | None = None
+    class_names: tuple[str, ...] = ()
+    mirror: bool = True
+    class_shares: tuple[float, ...] = ()
+    record: FitRecord = field(default_factory=FitRecord)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(len(self.images), self.labels, self.class_names)
+        shares = self.class_shares
+        if shares and (
+            len(shares) != len(self.class_names) or min(shares) < 0 or not np.isclose(sum(shares), 1)
+        ):
+            raise ValueError(
+                f"class_shares must be one share per class, summing to 1. Received: {list(shares)} for "
+                f"{len(self.class_names)} classes"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        colour = "colour" if self.channels == 3 else "grayscale"
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        return f"Pool({len(self)} {colour} images of {self.image_size} x {self.image_size}{classes})"
+
+    @property
+    def image_size(self) -> int:
+        """Height and width in pixels."""
+        return int(self.images.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """1 in grayscale, 3 in colour."""
+        return 3 if self.images.ndim == 4 else 1
+
+    def class_number(self, label: Label) -> int:
+        """The number of a class given by name or number.
+
+        Raises:
+            ValueError: There is no such class.
+        """
+        names = self.class_names
+        if not names:
+            raise ValueError(f"The pool has no classes, so label must be None. Received: label={label!r}")
+        if isinstance(label, str):
+            if label in names:
+                return names.index(label)
+        elif isinstance(label, int | np.integer) and not isinstance(label, bool) and 0 <= label < len(names):
+            return int(label)
+        raise ValueError(
+            f"label must be a class name or number; the pool's classes are {list(names)}. Received: {label!r}"
+        )
+
+    def order(
+        self, seed: Seed = 0, label: Label | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """The order in which a seed reads the pool.
+
+        Every image is read once before any is read again; second readings are mirrored where the pool may be
+        mirrored, third ones are plain again, and so on. Classes come as often as ``class_shares`` says.
+        Position p of a longer sequence is entry p modulo the length of the order.
+
+        Args:
+            seed: A non-negative int or several; None takes fresh entropy.
+            label: Read this class only, by name or number.
+
+        Returns:
+            Rows of ``images``, int32 (m,), and whether each is mirrored, bool (m,).
+
+        Raises:
+            ValueError: The seed is invalid or there is no such class.
+        """
+        number = None if label is None else self.class_number(label)
+        entropy = seed_entropy(seed)
+        if entropy is None:
+            entropy = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+        return _order(self, tuple(np.atleast_1d(np.array(entropy, object))), number)
+
+    def sample(
+        self, n: int, *, label: Label | None = None, seed: Seed = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+        """Read images in the order of a seed.
+
+        Args:
+            n: Number of images, 0 or more.
+            label: Read this class only, by name or number.
+            seed: As for :meth:`order`; the same seed gives the same images.
+
+        Returns:
+            uint8 images (n, size, size) or (n, size, size, 3), and int32 labels (n,), None without classes.
+            All images differ until the pool is used up; then come mirrored ones, then repetitions. A warning
+            says so.
+
+        Raises:
+            ValueError: ``n``, ``label`` or ``seed`` is invalid.
+        """
+        n = whole_number("n", n, 0)
+        rows, mirrored = self.order(seed, label)
+        self.warn_of_repeats(n, label)
+        positions = np.arange(n) % len(rows)
+        return self.take(rows[positions], mirrored[positions])
+
+    def take(
+        self, rows: NDArray[np.integer[Any]], mirrored: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+        """Copies of images at ``rows``, mirrored where ``mirrored`` is set, and their labels."""
+        images = self.images[rows]
+        images[mirrored] = images[mirrored][:, :, ::-1]
+        return images, None if self.labels is None else self.labels[rows]
+
+    def warn_of_repeats(self, n: int, label: Label | None = None) -> None:
+        """Warn if ``n`` images are more than the pool has (of a class)."""
+        own = len(self)
+        if label is not None and self.labels is not None:
+            own = int((self.labels == self.class_number(label)).sum())
+        if n > own:
+            how = "mirrored, then repeated" if self.mirror else "repeated"
+            warnings.warn(
+                f"The pool has {own} images; further ones are {how}. Draw a larger pool with n_images "
+                f"(gmmaug-fit --images). Received: n={n}",
+                stacklevel=3,
+            )
+
+    def save(self, path: str | Path, *, lossless: bool = False) -> int:
+        """Write the pool to one file; see :func:`gmmaug_plugin.artifact.save_pool`.
+
+        Returns:
+            The file's size in bytes.
+        """
+        from gmmaug_plugin.artifact import save_pool
+
+        return save_pool(self, path, lossless=lossless)
+
+
+def _check_images(images: NDArray[np.uint8]) -> None:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        raise TypeError(f"images must be a uint8 array. Received: {getattr(images, 'dtype', type(images))}")
+    shape = images.shape
+    square = len(shape) in (3, 4) and shape[1] == shape[2] and 1 <= shape[1] <= MAX_IMAGE_SIZE
+    if not square or shape[0] == 0 or (len(shape) == 4 and shape[3] != 3):
+        raise ValueError(
+            f"images must be (n, size, size) or (n, size, size, 3), n at least 1 and size at most "
+            f"{MAX_IMAGE_SIZE}. Received: shape {shape}"
+        )
+
+
+def _check_labels(n: int, labels: NDArray[np.int32] | None, class_names: Sequence[str]) -> None:
+    if labels is None:
+        if class_names:
+            raise ValueError(f"A pool with classes needs labels. Received: classes {list(class_names)}")
+        return
+    if labels.dtype != np.int32:
+        raise TypeError(f"labels must be int32. Received: {labels.dtype}")
+    if labels.shape != (n,) or len(set(class_names)) != len(class_names) or not class_names:
+        raise ValueError(
+            f"labels must be one per image, {n}, and class names different. Received: shape {labels.shape}, "
+            f"classes {list(class_names)}"
+        )
+    if set(np.unique(labels).tolist()) != set(range(len(class_names))):
+        raise ValueError(
+            f"Each class must have an image, and each image a class from 0 to {len(class_names) - 1}. "
+            f"Received: labels {np.unique(labels).tolist()}"
+        )
+
+
+@lru_cache(maxsize=256)
+def _order(pool: Pool, entropy: tuple[int, ...], number: int | None) -> Order:
+    """See :meth:`Pool.order`; pools are compared by identity."""
+    rng = np.random.default_rng([int(word) for word in entropy])
+    if pool.labels is None:
+        members = [np.arange(len(pool))]
+    elif number is not None:
+        members = [np.flatnonzero(pool.labels == number)]
+    else:
+        members = [np.flatnonzero(pool.labels == one) for one in range(len(pool.class_names))]
+    n = sum(map(len, members))
+    shares = (
+        pool.class_shares if len(members) > 1 and pool.class_shares else [len(one) / n for one in members]
+    )
+    slots = _apportion(n, shares)
+    n_passes = min(max(2, -(-_LEAST_PERIOD // n)), _MOST_PASSES)
+    queues = [_queue(one, n_passes * m, pool.mirror, rng) for one, m in zip(members, slots, strict=True)]
+    passes = []
+    for index in range(n_passes):
+        parts = [queue[:, index * m : (index + 1) * m] for queue, m in zip(queues, slots, strict=True)]
+        together = np.concatenate(parts, axis=1)
+        # A single class keeps its queue's order, so that no image comes again before all have come.
+        passes.append(rng.permutation(together, axis=1) if len(members) > 1 else together)
+    codes = np.concatenate(passes, axis=1)
+    rows, mirrored = codes[0].astype(np.int32), codes[1].astype(np.bool_)
+    rows.setflags(write=False)
+    mirrored.setflags(write=False)
+    return rows, mirrored
+
+
+def _queue(
+    members: NDArray[np.intp], length: int, mirror: bool, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Rows of one class in cycles of new random orders, every second cycle mirrored: (2, length)."""
+    n_cycles = -(-length // len(members)) if length else 0
+    rows = [rng.permutation(members) for _ in range(n_cycles)]
+    flags = [np.full(len(members), mirror and cycle % 2) for cycle in range(n_cycles)]
+    if not rows:
+        return np.empty((2, 0), np.intp)
+    return np.stack([np.concatenate(rows), np.concatenate(flags)])[:, :length]
+
+
+def _apportion(n: int, shares: Sequence[float]) -> list[int]:
+    """Whole numbers near ``n`` times the shares, summing to ``n`` (largest remainders)."""
+    exact = n * np.asarray(shares, np.float64)
+    counts = np.floor(exact + 1e-9).astype(int)
+    counts[np.argsort(counts - exact, kind="stable")[: n - counts.sum()]] += 1
+    return [int(count) for count in counts]

@@ -1,0 +1,55 @@
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from gmmaug_plugin.record import FitRecord
+
+FULL = FitRecord(
+    model="local",
+    options={"bandwidth": 0.1, "nested": {"a": [1, None]}},
+    seed=2**63,
+    photos_per_class={"daisy": 10, "": 2},
+    n_skipped=1,
+    photos="ab" * 32,
+    held_back="cd" * 32,
+    n_held_back=3,
+    choices={"daisy": {"candidates": [{"bandwidth": 0.1, "distance": 0.3}], "chosen": 0}},
+    redrawn={"daisy": 2},
+    measures=({"frechet": 0.3},),
+    notes=("No photos were held back.",),
+    versions={"numpy": "2.0"},
+)
+
+
+def test_a_record_comes_back_from_json() -> None:
+    defaults = FitRecord()
+    assert all(getattr(FULL, one.name) != getattr(defaults, one.name) for one in fields(FitRecord))
+    for record in (FULL, defaults):
+        assert FitRecord.from_json(json.loads(json.dumps(record.as_json()))) == record
+
+
+def test_fields_that_are_missing_take_their_defaults() -> None:
+    assert FitRecord.from_json({"seed": 3}) == FitRecord(seed=3)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {"new": 1},
+        {"seed": "1"},
+        {"seed": 1.0},
+        {"n_skipped": True},
+        {"model": None},
+        {"options": []},
+        {"notes": "text"},
+        {"measures": {}},
+    ],
+    ids=str,
+)
+def test_other_documents_are_refused(document: Any) -> None:
+    with pytest.raises(ValueError, match="Received: "):
+        FitRecord.from_json(document)
