@@ -1,4 +1,4 @@
-"""Vary images in an albumentations pipeline, and synthesise some from templates.
+"""Replace some images of an albumentations pipeline by synthetic ones of the same class.
 
     python examples/albumentations_transforms.py [PHOTOS]
 
@@ -15,22 +15,18 @@ import numpy as np
 from common import IMAGE_SIZE, photo_folder, small_classifier
 
 from gmmaug_plugin import fit
-from gmmaug_plugin.albumentations import GMMSynthesize, GMMVary
-from gmmaug_plugin.images import load_photos
+from gmmaug_plugin.albumentations import GMMSynthesize
+from gmmaug_plugin.photos import load_photos
 
 photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
-artifact = Path(tempfile.mkdtemp()) / "flowers.safetensors"
-# Templates are encodings of photos, for synthesis to start from; to vary photos takes none.
-fit(photos, templates=60).save(artifact)
+file = Path(tempfile.mkdtemp()) / "flowers.safetensors"
+fit(photos, measure=False).save(file)
 
-augment = A.Compose(
-    [GMMSynthesize(artifact, p=0.1), GMMVary(artifact, strength=(0.3, 0.6), p=0.5), A.HorizontalFlip()],
-    seed=0,
-)
+augment = A.Compose([GMMSynthesize(file, p=0.25), A.HorizontalFlip()], seed=0)
 
 
 class AugmentedPhotos(keras.utils.PyDataset):
-    """Batches of photos, each augmented on its own; the label says which class to draw from."""
+    """Batches of photos, each augmented on its own; the label says which class to take an image of."""
 
     def __len__(self) -> int:
         return math.ceil(len(photos.images) / 32)

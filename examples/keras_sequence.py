@@ -1,4 +1,4 @@
-"""Vary half of the images in the batches of a Keras PyDataset over arrays.
+"""Mix synthetic images into the batches of a Keras PyDataset over arrays.
 
     python examples/keras_sequence.py [PHOTOS]
 
@@ -8,15 +8,13 @@ PHOTOS is a folder with a sub-folder per class; without it, flowers are drawn.
 from common import IMAGE_SIZE, photo_folder, small_classifier
 
 from gmmaug_plugin import fit
-from gmmaug_plugin.images import load_photos
 from gmmaug_plugin.keras import GMMSequence
+from gmmaug_plugin.photos import load_photos
 
 photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
-model = fit(photos)
+pool = fit(photos, measure=False)
 
-# Half of every batch is varied; `workers` threads make batches while the classifier trains.
-train = GMMSequence(
-    photos.images[..., None], photos.labels, model=model, mode="vary", ratio=0.5, batch_size=32, workers=2
-)
+# A quarter of every batch comes from the pool; `workers` threads make batches while the classifier trains.
+train = GMMSequence(photos.images[..., None], photos.labels, model=pool, ratio=0.25, batch_size=32, workers=2)
 classifier = small_classifier(len(photos.class_names))
 classifier.fit(train, epochs=2, verbose=2)

@@ -1,4 +1,4 @@
-"""Vary photos in a tf.data pipeline, and add synthetic ones.
+"""Mix images of a pool into a tf.data pipeline.
 
     python examples/tf_data.py [PHOTOS]
 
@@ -12,17 +12,17 @@ from gmmaug_plugin import fit
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
 
 photos = photo_folder()
-model = fit(photos, image_size=IMAGE_SIZE)
+pool = fit(photos, image_size=IMAGE_SIZE)
 
 real = keras.utils.image_dataset_from_directory(
     photos, color_mode="grayscale", image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=None, seed=0
 )
 
-# Vary half of the images of every batch, each within the law of its own structure; labels stay …
-train = mix(real, model, ratio=0.5, batch_size=32, mode="vary")
-classifier = small_classifier(len(model.class_names))
+# A quarter of every batch are synthetic images …
+train = mix(real, pool, ratio=0.25, batch_size=32)
+classifier = small_classifier(len(pool.class_names))
 classifier.fit(train, epochs=2, shuffle=False, verbose=2)
 
-# … or add a number of synthetic images to the data, of the same form as the real ones.
-more = real.concatenate(gmm_dataset(model, 100, like=real)).shuffle(2000)
+# … or add a number of them to the data, of the same form as the real ones.
+more = real.concatenate(gmm_dataset(pool, 100, like=real)).shuffle(2000)
 print(f"{real.cardinality()} real images, {more.cardinality()} with synthetic ones")

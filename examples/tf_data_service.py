@@ -1,6 +1,6 @@
 """Make training batches in other processes: a tf.data service of a dispatcher, workers and a trainer.
 
-    python examples/tf_data_service.py [PHOTOS] [--workers 2] [--images 600]
+    python examples/tf_data_service.py [PHOTOS] [--workers 2] [--images 200]
 
 PHOTOS is a folder with a sub-folder per class; without it, flowers are drawn. Here everything runs on one
 machine; on many, give workers the address of the dispatcher. Without workers (0) the trainer works alone.
@@ -24,7 +24,7 @@ EPOCHS, BATCH = 2, 32
 
 
 def work(dispatcher_address, ready):
-    """What runs on a worker's machine."""
+    """Runs on a worker's machine."""
     worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=dispatcher_address))
     ready.set()
     worker.join()
@@ -32,7 +32,7 @@ def work(dispatcher_address, ready):
 
 @contextmanager
 def running_service(n_workers):
-    """What shares out a dataset among workers of their own processes, which end with this one."""
+    """Share out a dataset among workers in processes of their own, which end with this one."""
     dispatcher = service.DispatchServer()
     address = dispatcher.target.removeprefix("grpc://")
     context = multiprocessing.get_context("spawn")
@@ -66,17 +66,17 @@ def count(synthetic):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--images", type=int, default=600)
+    parser.add_argument("--images", type=int, default=200)
     options, photos = parser.parse_known_args()
     photos = photo_folder(photos)
-    model = fit(photos, image_size=IMAGE_SIZE)
+    pool = fit(photos, image_size=IMAGE_SIZE)
     real = keras.utils.image_dataset_from_directory(
         photos, color_mode="grayscale", image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=None, seed=0
     )
     steps = len(real) // BATCH
-    synthetic = gmm_dataset(model, options.images)
-    # Repeated before it is mixed: a service starts a dataset afresh, with the same noise, for every iterator.
-    train = mix(real.repeat(), model, ratio=0.5, batch_size=BATCH, mode="vary")
+    synthetic = gmm_dataset(pool, options.images)
+    # Repeated before it is mixed: a service begins at the pool's first images again for every iterator.
+    train = mix(real.repeat(), pool, ratio=0.25, batch_size=BATCH)
     if options.workers == 0:
         count(synthetic)
         return

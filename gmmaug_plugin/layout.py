@@ -1,15 +1,14 @@
-"""How images lie in arrays: rank, channels, dtype, value range and size, and ways between them."""
+"""How a caller's images lie in arrays (rank, channels, dtype, value range, size), and a pool's made alike."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
+from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.resizing import resize_images
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of red, green and blue in brightness (ITU-R BT.601, section 2.5.1), as Pillow's "L"."""
 
 _RANGE_SLACK = 1e-4
 """How far float images may leave their range: resizing and normalising overshoot by rounding."""
@@ -17,14 +16,13 @@ _RANGE_SLACK = 1e-4
 
 @dataclass(frozen=True)
 class ImageLayout:
-    """What a caller's images look like, so that others can be made alike.
+    """What a caller's images look like, so that a pool's can be made alike.
 
     Attributes:
         size: Height and width in pixels.
-        channels: None for images (h, w), else the length of the last axis: 1 or 3.
+        channels: None for images (h, w), else the length of the last axis.
         dtype: uint8 or a float type.
         value_range: The value of white: 255.0, or 1.0.
-        stacked: Whether there is a leading axis of images.
 
     Example:
         >>> layout = ImageLayout.of(np.zeros((5, 32, 32, 3), np.float32))
@@ -36,13 +34,10 @@ class ImageLayout:
     channels: int | None
     dtype: np.dtype[Any]
     value_range: float
-    stacked: bool = True
 
     @classmethod
     def of(cls, images: ArrayLike, *, value_range: float | None = None) -> "ImageLayout":
-        """Read the layout off an image (h, w), (h, w, 1) or (h, w, 3), or a stack of them.
-
-        An array of rank 3 is one image if its last axis has length 1 or 3, else a stack (n, h, w).
+        """Read the layout off a stack of images (n, h, w) or (n, h, w, channels).
 
         Args:
             images: uint8 in 0..255, or float in 0..``value_range``.
@@ -53,56 +48,67 @@ class ImageLayout:
             ValueError: Rank, channels or values are not as described.
         """
         array = np.asarray(images)
-        coloured = array.ndim in (3, 4) and array.shape[-1] in (1, 3)
-        stacked = array.ndim == 4 or (array.ndim == 3 and not coloured)
-        if array.ndim not in (2, 3, 4) or 0 in array.shape[stacked:] or (array.ndim == 4 and not coloured):
+        if array.ndim not in (3, 4) or 0 in array.shape[1:]:
             raise ValueError(
-                "Images must be (h, w), (h, w, 1) or (h, w, 3), or a stack of them with one more axis in "
-                f"front. Received: shape {array.shape}"
+                f"Images must be a stack (n, h, w) or (n, h, w, channels). Received: shape {array.shape}"
             )
-        channels = array.shape[-1] if coloured else None
-        height, width = array.shape[-3:-1] if coloured else array.shape[-2:]
+        if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] > 16:
+            raise ValueError(
+                f"Channels must be the last axis: (n, h, w, channels). Received: shape {array.shape}"
+            )
         white = check_values(array, value_range)
-        return cls((height, width), channels, array.dtype, white, stacked)
+        channels = array.shape[3] if array.ndim == 4 else None
+        return cls((array.shape[1], array.shape[2]), channels, array.dtype, white)
 
-    def to_grey(self, images: ArrayLike, image_size: int) -> NDArray[np.float32]:
-        """Brightness of images of this layout, float32 (n, image_size, image_size) in 0..255."""
-        array = np.asarray(images)
-        array = array if self.stacked else array[None]
-        grey = array.astype(np.float32)
-        if self.channels is not None:
-            grey = np.asarray(grey @ LUMA) if self.channels == 3 else grey[..., 0]
-        if self.value_range != 255.0:
-            grey = grey * np.float32(255.0 / self.value_range)
-        return resize_images(grey, (image_size, image_size))
+    def encode(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """Bring pixels, uint8 of any shape, to the dtype and value range."""
+        if self.dtype == np.uint8:
+            return images
+        factor = np.float32(self.value_range / 255.0)
+        return np.multiply(images, factor, dtype=np.float32).astype(self.dtype, copy=False)
 
-    def add_grey(self, images: ArrayLike, difference: NDArray[np.float32]) -> NDArray[Any]:
-        """Add a difference in brightness, float (n, h', w') in grey levels, to images of this layout.
 
-        The difference is resized to the images and added to every channel; values are clipped to
-        the range, and rounded for uint8.
-        """
-        array = np.asarray(images)
-        change = resize_images(difference, self.size) * np.float32(self.value_range / 255.0)
-        change = change if self.stacked else change[0]
-        if self.channels is not None:
-            change = change[..., None]
-        return self._in_range(array + change)
+def pool_images(pool: Pool, size: tuple[int, int], channels: int | None) -> NDArray[np.uint8]:
+    """A pool's images in the size and channels of a caller's; see :func:`reshape_images`.
 
-    def from_grey(self, grey: NDArray[Any]) -> NDArray[Any]:
-        """Bring grey images (n, h', w'), uint8 or float in 0..255, into this layout."""
-        resized = resize_images(grey, self.size)
-        if self.value_range != 255.0:
-            resized = resized.astype(np.float32) * np.float32(self.value_range / 255.0)
-        shaped = resized if self.stacked else resized[0]
-        if self.channels is not None:
-            shaped = np.repeat(shaped[..., None], self.channels, axis=-1)
-        return np.ascontiguousarray(self._in_range(shaped))
+    Adapters mirror an image after this, so that all of them give the same bytes.
+    """
+    return reshape_images(pool.images, size, channels)
 
-    def _in_range(self, values: NDArray[Any]) -> NDArray[Any]:
-        if self.dtype == np.uint8 and values.dtype != np.uint8:
-            return np.asarray(np.clip(np.floor(values + 0.5), 0, 255), np.uint8)
-        return np.asarray(np.clip(values, 0, self.value_range), self.dtype)
+
+def reshape_images(
+    images: NDArray[np.uint8], size: tuple[int, int], channels: int | None
+) -> NDArray[np.uint8]:
+    """Bring images of a pool to another size and number of channels.
+
+    Args:
+        images: uint8 (n, h', w') in grayscale or (n, h', w', 3) in colour.
+        size: Height and width in pixels.
+        channels: None for no channel axis. Gray is repeated into any number of channels. Colour becomes
+            brightness (ITU-R BT.601, as Pillow's "L") for None and 1, and stays colour for 3.
+
+    Returns:
+        uint8 (n, h, w) or (n, h, w, channels); ``images`` themselves where they are so already.
+
+    Raises:
+        ValueError: The images are in colour and ``channels`` is none of None, 1 and 3.
+
+    Example:
+        >>> reshape_images(np.zeros((5, 16, 16), np.uint8), (8, 10), 3).shape
+        (5, 8, 10, 3)
+    """
+    if images.ndim == 4 and channels == 3:
+        planes = [resize_images(np.ascontiguousarray(images[..., one]), size) for one in range(3)]
+        return images if images.shape[1:3] == size else np.stack(planes, axis=-1)
+    if images.ndim == 4:
+        if channels not in (None, 1):
+            raise ValueError(
+                "Images of a pool in colour can stand beside images (h, w), (h, w, 1) or (h, w, 3) only. "
+                f"Received: {channels} channels"
+            )
+        images = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])
+    resized = resize_images(images, size)
+    return resized if channels is None else np.repeat(resized[..., None], channels, axis=-1)
 
 
 def guess_white(images: NDArray[Any]) -> float:

@@ -1,6 +1,7 @@
-"""What importing takes, and which room may know which."""
+"""Modules that importing loads, and modules that a room may know."""
 
 import ast
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -10,36 +11,42 @@ import pytest
 import gmmaug_plugin
 
 PACKAGE = Path(gmmaug_plugin.__file__).parent
-FRAMEWORKS = (
-    *("tensorflow", "keras", "albumentations", "cv2", "torch", "pooch", "matplotlib", "jinja2"),
-    *("dask", "distributed", "numba"),
-)
 
+ADAPTER = {"pool", "artifact", "layout", "mixing", "checks", "extras", "resizing"}
 MAY_IMPORT = {
-    "models": {"models", "layout", "checks", "resizing", "artifact"},
-    "fitting": {
-        "fitting",
-        "models",
-        "artifact",
-        "evaluation",
-        "images",
-        "progress",
+    "record": set(),
+    "pool": {"record", "checks", "artifact"},
+    "artifact": {"pool", "record", "files", "checks"},
+    "layout": {"pool", "resizing"},
+    "mixing": {"checks"},
+    "mixtures": {"checks", "resizing", "threads"},
+    "photos": {"checks", "resizing", "files", "progress", "threads"},
+    "evaluation": {
+        "photos",
         "checks",
         "resizing",
+        "layout",
+        "files",
+        "extras",
+        "progress",
         "threads",
+        "pool",
     },
-    "evaluation": {
-        *("evaluation", "models", "images", "progress", "checks", "resizing", "layout", "files", "extras"),
-        "mixing",
-        "tensorflow",
-        "threads",
+    "fitting": {
+        *("photos", "mixtures", "evaluation", "pool", "record", "artifact"),
+        *("checks", "resizing", "files", "extras", "progress", "threads"),
     },
-    "artifact": {"artifact", "models", "files"},
-    "images": {"images", "progress", "checks", "resizing", "files"},
-    "tensorflow": {"tensorflow", "models", "artifact", "mixing", "layout", "extras", "checks", "resizing"},
-    "keras": {"keras", "models", "artifact", "mixing", "layout", "extras", "checks"},
-    "albumentations": {"models", "artifact", "layout", "mixing", "extras", "checks"},
+    "tensorflow": ADAPTER,
+    "keras": ADAPTER,
+    "albumentations": ADAPTER,
 }
+"""Rooms, and the rooms that they may import; `pool` and `artifact` know each other by `Pool.save` alone."""
+
+HEAVY = {
+    *("sklearn", "scipy", "matplotlib", "dask", "distributed", "typer", "rich", "numba", "jinja2", "pooch"),
+    *("tensorflow", "keras", "albumentations", "torch", "cv2", "PIL"),
+}
+OWN_HEAVY = {"gmmaug_plugin." + room for room in ("mixtures", "evaluation", "fitting", "photos", "cli")}
 
 
 def run(code: str) -> str:
@@ -47,25 +54,54 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_front_door_takes_no_framework() -> None:
-    code = f"import sys, gmmaug_plugin; print([m for m in {FRAMEWORKS} if m in sys.modules])"
-    assert run(code) == "[]"
+def loaded_by(statement: str, *, after: str = "pass") -> set[str]:
+    """Modules that a statement loads after another one, in a fresh interpreter: packages, and own rooms."""
+    lines = [
+        *("import sys", after, "before = set(sys.modules)", statement),
+        "print(*{'.'.join(name.split('.')[:2]) for name in set(sys.modules) - before})",
+    ]
+    names = run("\n".join(lines)).split()
+    return {name if name.startswith("gmmaug_plugin") else name.partition(".")[0] for name in names}
+
+
+def test_the_front_door_loads_no_more_than_numpy() -> None:
+    installed = set(importlib.metadata.packages_distributions())
+    assert loaded_by("import gmmaug_plugin") & installed <= {"numpy", "gmmaug_plugin"}
+
+
+def test_reading_a_pool_loads_neither_framework_nor_fitting() -> None:
+    assert not loaded_by("from gmmaug_plugin import load_model") & (HEAVY | OWN_HEAVY) - {"PIL"}
 
 
 @pytest.mark.parametrize(
-    ("adapter", "framework", "extra"),
+    ("adapter", "bare"),
+    [
+        ("tensorflow", "import tensorflow"),
+        ("keras", "import keras"),
+        ("albumentations", "import os; os.environ['NO_ALBUMENTATIONS_UPDATE'] = '1'; import albumentations"),
+    ],
+)
+def test_an_adapter_loads_its_framework_and_little_else(adapter: str, bare: str) -> None:
+    assert not loaded_by(f"import gmmaug_plugin.{adapter}", after=bare) & (HEAVY | OWN_HEAVY) - {"PIL"}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "missing", "extra"),
     [
         ("tensorflow", "tensorflow", "tensorflow"),
         ("keras", "keras", "tensorflow"),
+        ("keras", "tensorflow", "tensorflow"),
         ("albumentations", "albumentations", "albumentations"),
     ],
 )
-def test_an_adapter_without_its_framework_names_the_extra(adapter: str, framework: str, extra: str) -> None:
+def test_an_adapter_without_its_framework_names_the_extra(adapter: str, missing: str, extra: str) -> None:
     code = (
-        f"import sys; sys.modules['{framework}'] = None\n"
+        f"import sys; sys.modules['{missing}'] = None\n"
         f"try:\n    import gmmaug_plugin.{adapter}\nexcept ImportError as error:\n    print(error)"
     )
-    assert f'pip install "gmmaug-plugin[{extra}]"' in run(code)
+    message = run(code)
+    assert f"{missing} is not installed" in message
+    assert f'pip install "gmmaug-plugin[{extra}]"' in message
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
@@ -80,10 +116,10 @@ def test_rooms_know_only_their_neighbours(room: str) -> None:
             for name in imported(node)
             if name.startswith("gmmaug_plugin.")
         }
-        assert known <= MAY_IMPORT[room], file
+        assert known <= MAY_IMPORT[room] | {room}, file
 
 
 def imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
-        return [node.module or ""]
+        return [f"{node.module}.{alias.name}" for alias in node.names]
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -1,7 +1,7 @@
-"""Synthesised images for ``tf.data``, made by native operations only.
+"""Images of a pool for ``tf.data``, read by native operations only.
 
->>> made = gmm_dataset("flowers.safetensors", 500, like=train)  # doctest: +SKIP
->>> train = train.concatenate(made).shuffle(2000)  # doctest: +SKIP
+>>> drawn = gmm_dataset("flowers.safetensors", 500, like=train)  # doctest: +SKIP
+>>> train = train.concatenate(drawn).shuffle(2000)  # doctest: +SKIP
 >>> train = mix(train, "flowers.safetensors", ratio=0.25, batch_size=32)  # doctest: +SKIP
 """
 
@@ -9,7 +9,7 @@ from gmmaug_plugin.extras import require
 
 require("tensorflow", extra="tensorflow")
 
-# Below the check, so that a missing TensorFlow is reported together with the extra that brings it.
+# Below the check, so that the error of a missing TensorFlow names the extra that brings it.
 from gmmaug_plugin.tensorflow.datasets import gmm_dataset  # noqa: E402
 from gmmaug_plugin.tensorflow.mixing import mix  # noqa: E402
 

@@ -7,11 +7,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-_NO_CLASSES = (
-    "the model was fitted on unlabelled photos and cannot label what it makes: fit it with a folder per "
-    "class, or drop the labels"
-)
-
 
 @dataclass(frozen=True)
 class LabelFormat:
@@ -36,29 +31,33 @@ class LabelFormat:
         Args:
             spec: ``tf.TensorSpec`` of one label.
             examples: Some labels of the dataset, (n, *shape).
-            class_names: The model's classes in label order.
+            class_names: The pool's classes in label order.
 
         Raises:
             TypeError: Labels are no numbers.
-            ValueError: The model has no classes, labels have another shape than allowed, or an example
-                is no class of the model.
+            ValueError: The pool has no classes, labels have another shape than allowed, or an example
+                is no class of the pool.
         """
         n_classes = len(class_names)
+        received = f"Received: labels of shape {spec.shape} and dtype {spec.dtype.name}"
         if n_classes == 0:
-            raise ValueError(f"The dataset has labels, but {_NO_CLASSES}. Received: labels {_show(spec)}")
+            raise ValueError(
+                "The dataset has labels, but the pool has none, as its photos were unlabelled: fit it with a "
+                f"folder per class, or drop the labels. {received}"
+            )
         if not (spec.dtype.is_integer or spec.dtype.is_floating):
-            raise TypeError(f"Labels must be numbers. Received: labels {_show(spec)}")
+            raise TypeError(f"Labels must be numbers. {received}")
         if spec.shape.rank is None or None in spec.shape.as_list():
-            raise ValueError(f"Labels must have a known shape. Received: labels {_show(spec)}")
+            raise ValueError(f"Labels must have a known shape. {received}")
         shape = tuple(spec.shape.as_list())
         one_hot = shape == (n_classes,)
         binary = shape in ((), (1,)) and spec.dtype.is_floating and n_classes <= 2
         number = shape in ((), (1,)) and spec.dtype.is_integer and n_classes - 1 <= spec.dtype.max
         if not (one_hot or binary or number):
             raise ValueError(
-                f"Labels must be integer class numbers, one-hot vectors of length {n_classes} or, for models "
-                f"of two classes, float zeros and ones. The model's classes are {list(class_names)}. "
-                f"Received: labels {_show(spec)}"
+                f"Labels must be integer class numbers, one-hot vectors of length {n_classes} or, for "
+                f"pools of two classes, float zeros and ones. The pool's classes are "
+                f"{list(class_names)}. {received}"
             )
         if not one_hot:
             _check_numbers(examples, class_names)
@@ -71,27 +70,14 @@ class LabelFormat:
         labels = tf.cast(numbers, self.dtype)
         return labels[:, None] if self.shape else labels
 
-    def decode(self, labels: Any) -> Any:
-        """Read class numbers, int32 (n,), from labels (n, *shape): of a soft label the greatest entry.
-
-        Evaluating it raises ``tf.errors.InvalidArgumentError`` for numbers that are no class.
-        """
-        if self.one_hot:
-            return tf.argmax(labels, axis=1, output_type=tf.int32)
-        numbers = tf.cast(labels[:, 0] if self.shape else labels, tf.int32)
-        message = f"Labels must be class numbers from 0 to {self.n_classes - 1}."
-        inside = (numbers >= 0) & (numbers < self.n_classes)
-        with tf.control_dependencies([tf.debugging.assert_equal(inside, True, message=message)]):
-            return tf.identity(numbers)
-
 
 def check_class_names(dataset: Any, class_names: Sequence[str]) -> None:
-    """Raise :class:`ValueError` if a dataset names classes (as Keras' do) and the model others."""
+    """Raise :class:`ValueError` if a dataset names classes (as Keras' do) and the pool others."""
     named = getattr(dataset, "class_names", None)
     if named and class_names and list(named) != list(class_names):
         raise ValueError(
-            "The dataset and the model must have the same classes in the same order. "
-            f"The model's are {list(class_names)}. Received: dataset.class_names={list(named)}"
+            "The dataset and the pool must have the same classes in the same order. "
+            f"The pool's are {list(class_names)}. Received: dataset.class_names={list(named)}"
         )
 
 
@@ -99,11 +85,7 @@ def _check_numbers(examples: np.ndarray, class_names: Sequence[str]) -> None:
     numbers = examples.astype(np.float64)
     if not np.isin(numbers, np.arange(len(class_names))).all():
         raise ValueError(
-            f"Labels must be class numbers from 0 to {len(class_names) - 1}; the model's classes are "
+            f"Labels must be class numbers from 0 to {len(class_names) - 1}; the pool's classes are "
             f"{list(class_names)}. "
             f"Received: labels {np.unique(numbers).tolist()} in the dataset's first elements"
         )
-
-
-def _show(spec: Any) -> str:
-    return f"of shape {spec.shape} and dtype {spec.dtype.name}"

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gmmaug_plugin.models.image_model import ImageModel
+from gmmaug_plugin.layout import ImageLayout
+from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.tensorflow.labels import LabelFormat, check_class_names
-from gmmaug_plugin.tensorflow.pixels import ImageFormat, check_image_dtype, value_range_of
+from gmmaug_plugin.tensorflow.pixels import check_image_dtype, encode_pixels, white_of
 
 _KEYS = (("image", "label"), ("images", "labels"), ("x", "y"))
 _ALLOWED = (
@@ -18,7 +19,7 @@ _ALLOWED = (
     + " (the second one may be missing), all of them dense tensors"
 )
 _EXAMPLES = 16
-"""Images looked at to tell the value range: a single one may be black."""
+"""Single images read for the value range: one alone may be black."""
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,28 @@ class Structure:
         spec: The dataset's ``element_spec``.
         batch_size: Images per element; None if elements are single images.
         images: What the images look like.
-        labels: What the labels look like; None if there are none, or they are not read.
+        labels: What the labels look like; None if there are none.
         weights: Dtype of the sample weights; None without.
     """
 
     spec: Any
     batch_size: int | None
-    images: ImageFormat
+    images: ImageLayout
     labels: LabelFormat | None
     weights: Any = None
 
     @classmethod
-    def plain(cls, model: ImageModel) -> "Structure":
-        """Single uint8 images (h, w, 1) with int32 labels, without for a model of unlabelled photos."""
-        images = ImageFormat((model.image_size,) * 2, 1, tf.uint8, 255.0)
-        image_spec = tf.TensorSpec(images.shape, tf.uint8)
-        if not model.class_names:
+    def plain(cls, pool: Pool) -> "Structure":
+        """Single uint8 images (h, w, channels) with int32 labels, without for a pool of unlabelled photos."""
+        images = ImageLayout((pool.image_size,) * 2, pool.channels, np.dtype(np.uint8), 255.0)
+        image_spec = tf.TensorSpec((*images.size, pool.channels), tf.uint8)
+        if not pool.class_names:
             return cls(image_spec, None, images, None)
-        labels = LabelFormat(len(model.class_names), (), tf.int32, one_hot=False)
+        labels = LabelFormat(len(pool.class_names), (), tf.int32, one_hot=False)
         return cls((image_spec, tf.TensorSpec((), tf.int32)), None, images, labels)
 
     @classmethod
-    def of(cls, dataset: Any, model: ImageModel, *, labels_needed: bool = True) -> "Structure":
+    def of(cls, dataset: Any, pool: Pool, value_range: float | None = None) -> "Structure":
         """Read a dataset's structure off its ``element_spec`` and its first images.
 
         Elements are single images or batches of them. Labels decide where they can: scalars belong to
@@ -61,13 +62,13 @@ class Structure:
 
         Args:
             dataset: A ``tf.data.Dataset``.
-            model: The model whose images are to be made alike.
-            labels_needed: Whether labels beside a model without classes are an error, rather than not read.
+            pool: The pool whose images are to be made alike.
+            value_range: The white of float images, 1.0 or 255.0; None guesses it from the first images.
 
         Raises:
             TypeError: Elements have another structure or dtype than allowed.
             ValueError: Shapes are unknown or ambiguous, values out of range, the labels do not fit the
-                model, or the dataset is empty.
+                pool, or the dataset is empty.
         """
         if not isinstance(dataset, tf.data.Dataset):
             raise TypeError(f"The dataset must be a tf.data.Dataset. Received: {type(dataset)}")
@@ -77,11 +78,12 @@ class Structure:
         size, channels = _image_shape(singles[0])
         check_image_dtype(specs[0].dtype)
         examples = _first_examples(dataset, batched)
-        images = ImageFormat(size, channels, specs[0].dtype, value_range_of(examples[0]))
+        dtype = np.dtype(specs[0].dtype.as_numpy_dtype)
+        images = ImageLayout(size, channels, dtype, white_of(examples[0], value_range))
         labels = None
-        if len(specs) > 1 and (labels_needed or model.class_names):
-            labels = LabelFormat.of(singles[1], examples[1], model.class_names)
-            check_class_names(dataset, model.class_names)
+        if len(specs) > 1:
+            labels = LabelFormat.of(singles[1], examples[1], pool.class_names)
+            check_class_names(dataset, pool.class_names)
         weights = specs[2].dtype if len(specs) > 2 else None
         return cls(dataset.element_spec, len(examples[0]) if batched else None, images, labels, weights)
 
@@ -98,18 +100,18 @@ class Structure:
         """The element that has these parts."""
         return tf.nest.pack_sequence_as(self.spec, list(parts))
 
-    def parts_from(self, grey: Any, numbers: Any) -> list[Any]:
-        """Write synthesised images as the parts of a batch.
+    def encode(self, pixels: Any, numbers: Any) -> list[Any]:
+        """Write images as the parts of a batch.
 
         Args:
-            grey: Uint8 (n, h', w').
-            numbers: Their classes, int32 (n,).
+            pixels: uint8 (n, h, w), or (n, h, w, c) in the layout's channels; of the layout's size.
+            numbers: Their classes, int32 (n,); not used without labels.
         """
-        parts = [self.images.from_grey(grey)]
+        parts = [encode_pixels(pixels, self.images)]
         if self.labels is not None:
             parts.append(self.labels.encode(numbers))
         if self.weights is not None:
-            parts.append(tf.ones_like(numbers, self.weights))
+            parts.append(tf.ones([pixels.shape[0] or tf.shape(pixels)[0]], self.weights))
         return parts
 
 
@@ -130,7 +132,7 @@ def _parts(spec: Any) -> list[Any]:
 
 
 def _is_batched(specs: Sequence[Any]) -> bool:
-    """Whether elements are batches; the rule is told in :meth:`Structure.of`."""
+    """Whether elements are batches; the rule stands in :meth:`Structure.of`."""
     ranks = [spec.shape.rank for spec in specs]
     answers = {2: {False}, 3: {False, True}, 4: {True}}.get(ranks[0], set())
     if len(specs) > 1:
@@ -138,7 +140,7 @@ def _is_batched(specs: Sequence[Any]) -> bool:
     if len(specs) > 2:
         answers = answers & {0: {False}, 1: {True}}.get(ranks[2], set())
     if len(answers) == 2:
-        answers = _told_by_image_shape(specs[0].shape.as_list(), labelled=len(specs) > 1)
+        answers = _batched_by_image_shape(specs[0].shape.as_list(), labelled=len(specs) > 1)
     shown = [str(spec.shape) for spec in specs]
     if len(answers) != 1:
         raise ValueError(
@@ -154,7 +156,7 @@ def _is_batched(specs: Sequence[Any]) -> bool:
     return batched
 
 
-def _told_by_image_shape(shape: list[int | None], *, labelled: bool) -> set[bool]:
+def _batched_by_image_shape(shape: list[int | None], *, labelled: bool) -> set[bool]:
     first, last = shape[0], shape[-1]
     if last in (1, 3):
         return {False}

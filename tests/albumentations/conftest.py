@@ -1,40 +1,30 @@
-"""Photos and models that the tests of the transforms share."""
-
-from typing import Any
+"""Pools and a photo that the tests of the transform share."""
 
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.models import PCAMixture
-from tests.factories import fit_all as fit
+from gmmaug_plugin.pool import Pool
+from tests.factories import random_pool
 
 SIZE = 32
 
 
 @pytest.fixture(scope="session")
-def flowers() -> tuple[np.ndarray, np.ndarray]:
-    images, labels, _ = make_flowers(60, image_size=SIZE, n_classes=3)
-    return images, labels
-
-
-@pytest.fixture(scope="session")
-def models(flowers: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, PCAMixture]:
-    images, labels = flowers
-    daisies = images[labels == 0]
+def pools() -> dict[str, Pool]:
     return {
-        "labelled": fit(images, labels, quiet=True, n_components=2),
-        "unlabelled": fit(images, quiet=True, n_components=2),
-        "single": fit(daisies, np.zeros(len(daisies), int), quiet=True, n_components=1),
+        "labelled": random_pool(60, image_size=SIZE, n_classes=3),
+        "unlabelled": random_pool(60, image_size=SIZE, n_classes=0),
+        "single": random_pool(60, image_size=SIZE, n_classes=1),
+        "colour": random_pool(60, image_size=SIZE, n_classes=3, channels=3),
     }
 
 
 @pytest.fixture(scope="session")
-def paths(models: dict[str, PCAMixture], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("models")
-    for name, model in models.items():
-        model.save(folder / f"{name}.safetensors")
-    return {name: str(folder / f"{name}.safetensors") for name in models}
+def paths(pools: dict[str, Pool], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("pools")
+    for name, pool in pools.items():
+        pool.save(folder / f"{name}.safetensors", lossless=True)
+    return {name: str(folder / f"{name}.safetensors") for name in pools}
 
 
 @pytest.fixture
@@ -43,5 +33,5 @@ def path(paths: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def photo(flowers: Any) -> np.ndarray:
-    return flowers[0][0]
+def photo() -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (SIZE, SIZE), np.uint8)

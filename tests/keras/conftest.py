@@ -1,43 +1,58 @@
-"""Photos and models that the tests of the Keras adapter share."""
+"""Photos, pools and datasets that the tests of the Keras adapter share."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.models import PCAMixture
-from tests.factories import fit_all as fit
+from gmmaug_plugin.pool import Pool
+from tests.factories import random_pool
+
+keras = pytest.importorskip("keras")
 
 SIZE = 32
 
 
 @pytest.fixture(scope="session")
-def flowers() -> tuple[np.ndarray, np.ndarray]:
-    x, y, _ = make_flowers(60, image_size=SIZE, n_classes=3)
+def photos() -> tuple[np.ndarray, np.ndarray]:
+    """60 read-only images of 3 classes, none of them in the pool."""
+    x = np.random.default_rng(1).integers(0, 256, (60, SIZE, SIZE), np.uint8)
+    y = np.arange(60, dtype=np.int32) % 3
     for array in (x, y):
         array.setflags(write=False)
     return x, y
 
 
 @pytest.fixture(scope="session")
-def model(flowers: Any) -> PCAMixture:
-    return fit(*flowers, quiet=True, n_components=2)
+def pool() -> Pool:
+    return random_pool(300, image_size=SIZE, n_classes=3)
 
 
-@pytest.fixture(scope="session")
-def unlabelled(flowers: Any) -> PCAMixture:
-    return fit(flowers[0], quiet=True, n_components=2)
+class Batches(keras.utils.PyDataset):
+    """Another dataset, which counts its epochs."""
+
+    def __init__(self, *batches: Any, endless: bool = False) -> None:
+        super().__init__()
+        self.batches = batches
+        self.endless = endless
+        self.begun = self.ended = 0
+
+    @property
+    def num_batches(self) -> int | None:
+        return None if self.endless else len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index % len(self.batches)]
+
+    def on_epoch_begin(self) -> None:
+        self.begun += 1
+
+    def on_epoch_end(self) -> None:
+        self.ended += 1
 
 
-@pytest.fixture(scope="session")
-def night_and_day() -> tuple[np.ndarray, np.ndarray]:
-    """Noise around grey level 50 for class 0 and around 200 for class 1."""
-    y = np.arange(40) % 2
-    noise = np.random.default_rng(0).normal(0, 12, (40, SIZE, SIZE))
-    return np.clip(noise + np.where(y, 200, 50)[:, None, None], 0, 255).astype(np.uint8), y
-
-
-@pytest.fixture(scope="session")
-def night_and_day_model(night_and_day: Any) -> PCAMixture:
-    return fit(*night_and_day, quiet=True, n_components=1)
+def same(batch: Any, other: Any) -> None:
+    assert len(batch) == len(other)
+    for part, twin in zip(batch, other, strict=True):
+        assert part.dtype == twin.dtype
+        np.testing.assert_array_equal(part, twin)

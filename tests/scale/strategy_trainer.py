@@ -1,6 +1,6 @@
 """One of several training processes, given ``TF_CONFIG``: ``python -m tests.scale.strategy_trainer FOLDER``.
 
-It writes what its replicas saw, by model, dataset and way of sharding, to FOLDER/<index>.pickle.
+It writes what its replicas saw, by dataset and way of sharding, to FOLDER/<index>.pickle.
 """
 
 import pickle
@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from tests.scale.processes import end_with_parent
-from tests.scale.setting import CASES, DATASETS, MODELS, shard_mixed
+from tests.scale.setting import DATASETS, shard_mixed
 
 POLICIES = ("AUTO", "DATA", "OFF")
 
@@ -30,35 +30,29 @@ def sharded(strategy: Any, dataset: Any, policy: str) -> Any:
     return strategy.experimental_distribute_dataset(dataset.with_options(options))
 
 
-def seen(strategy: Any) -> dict[tuple[str, str, str], Any]:
-    """What came, by model, dataset and way of sharding."""
-    found: dict[tuple[str, str, str], Any] = {}
-
-    def by_function(make: Any) -> Any:
-        return strategy.distribute_datasets_from_function(make)
-
-    for kind, name in CASES:
-        for policy in POLICIES if (kind, name) == ("pca", "mixed") else ("DATA",):
-            found[kind, name, policy] = steps_of(
-                strategy, sharded(strategy, DATASETS[name](MODELS[kind]()), policy)
-            )
-    model = MODELS["pca"]()
+def seen(strategy: Any) -> dict[tuple[str, str], Any]:
+    """Images of each step, by dataset and way of sharding."""
+    found = {
+        (name, policy): steps_of(strategy, sharded(strategy, make(), policy))
+        for name, make in DATASETS.items()
+        for policy in (POLICIES if name == "mixed" else ("DATA",))
+    }
 
     def own_batches(context: Any) -> Any:
-        return DATASETS["mixed"](model).shard(context.num_input_pipelines, context.input_pipeline_id)
+        return DATASETS["mixed"]().shard(context.num_input_pipelines, context.input_pipeline_id)
 
     def own_photos(context: Any) -> Any:
-        return shard_mixed(model, context.num_input_pipelines, context.input_pipeline_id)
+        return shard_mixed(context.num_input_pipelines, context.input_pipeline_id)
 
-    found["pca", "mixed", "own batches"] = steps_of(strategy, by_function(own_batches))
-    found["pca", "mixed", "own photos"] = steps_of(strategy, by_function(own_photos))
+    for way, make in {"own batches": own_batches, "own photos": own_photos}.items():
+        found["mixed", way] = steps_of(strategy, strategy.distribute_datasets_from_function(make))
     return found
 
 
 def error_of_files(strategy: Any) -> str:
     """The error of sharding by files where there are none."""
     try:
-        steps_of(strategy, sharded(strategy, DATASETS["synthesised"](MODELS["pca"]()), "FILE"))
+        steps_of(strategy, sharded(strategy, DATASETS["synthetic"](), "FILE"))
     except tf.errors.NotFoundError as error:
         return str(error)
     return ""

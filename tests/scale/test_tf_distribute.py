@@ -10,13 +10,12 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from gmmaug_plugin.tensorflow import gmm_dataset, mix  # noqa: E402
-from tests.factories import random_model  # noqa: E402
 from tests.scale.processes import free_ports, programs  # noqa: E402
 from tests.scale.setting import (  # noqa: E402
+    ALL,
     BATCH,
-    CASES,
     DATASETS,
-    MODELS,
+    POOL,
     RATIO,
     photos,
     real,
@@ -25,6 +24,9 @@ from tests.scale.setting import (  # noqa: E402
     tally_of,
 )
 
+several_processes = pytest.mark.skipif(
+    not ALL, reason="starts several training processes: GMMAUG_ALL_TESTS=1"
+)
 N_PROCESSES = 2
 N_SYNTHETIC = round(RATIO * BATCH)
 
@@ -54,7 +56,7 @@ def trainers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def local():
     """How often each image is in the datasets where nothing is distributed."""
-    return {(kind, name): tally_of(DATASETS[name](MODELS[kind]())) for kind, name in CASES}
+    return {name: tally_of(make()) for name, make in DATASETS.items()}
 
 
 def global_steps(results, key):
@@ -71,67 +73,70 @@ def total(steps):
     return tally(image for step in steps for image in step)
 
 
-def assert_share_of_each_step(steps, kind):
-    known = tally(photos(MODELS[kind]())[0])
+def assert_share_of_each_step(steps):
+    known = tally(photos()[0])
     shares = [Counter(image.tobytes() not in known for image in step) for step in steps]
     assert all(share == {True: N_SYNTHETIC, False: BATCH - N_SYNTHETIC} for share in shares[:-1])
     assert sum(share[False] for share in shares) == len(known)
 
 
-@pytest.mark.parametrize(("kind", "name"), CASES)
-def test_two_devices_see_each_image_once(mirrored, local, kind, name):
-    steps = global_steps([mirrored], (kind, name, "AUTO"))
-    assert total(steps) == local[kind, name]
+@pytest.mark.parametrize("name", DATASETS)
+def test_two_devices_see_each_image_once(mirrored, local, name):
+    steps = global_steps([mirrored], (name, "AUTO"))
+    assert total(steps) == local[name]
 
 
 @pytest.mark.parametrize("policy", ["AUTO", "DATA", "OFF", "FILE"])
 def test_two_devices_share_every_mixed_batch_whatever_the_policy(mirrored, local, policy):
-    steps = global_steps([mirrored], ("pca", "mixed", policy))
-    assert total(steps) == local["pca", "mixed"]
-    assert_share_of_each_step(steps, "pca")
-    assert [len(part) for part in mirrored["seen"]["pca", "mixed", policy][0]] == [BATCH // 2] * 2
+    steps = global_steps([mirrored], ("mixed", policy))
+    assert total(steps) == local["mixed"]
+    assert_share_of_each_step(steps)
+    assert [len(part) for part in mirrored["seen"]["mixed", policy][0]] == [BATCH // 2] * 2
 
 
-@pytest.mark.parametrize("kind", MODELS)
-def test_keras_trains_a_model_on_two_devices(mirrored, kind):
-    fit = mirrored["fits"][kind]
+def test_keras_trains_on_two_devices(mirrored):
+    fit = mirrored["fit"]
     assert np.isfinite(fit["loss"]).all()
     assert fit["loss"][1] < fit["loss"][0]
-    assert fit["steps"] == 2 * len(DATASETS["mixed"](MODELS[kind]()))
+    assert fit["steps"] == 2 * len(DATASETS["mixed"]())
 
 
-@pytest.mark.parametrize(("kind", "name"), CASES)
-def test_two_processes_see_each_image_once(trainers, local, kind, name):
-    assert total(global_steps(trainers, (kind, name, "DATA"))) == local[kind, name]
+@several_processes
+@pytest.mark.parametrize("name", DATASETS)
+def test_two_processes_see_each_image_once(trainers, local, name):
+    assert total(global_steps(trainers, (name, "DATA"))) == local[name]
 
 
+@several_processes
 @pytest.mark.parametrize("policy", ["AUTO", "DATA"])
 def test_two_processes_share_every_mixed_batch(trainers, local, policy):
-    steps = global_steps(trainers, ("pca", "mixed", policy))
-    assert total(steps) == local["pca", "mixed"]
-    assert_share_of_each_step(steps, "pca")
+    steps = global_steps(trainers, ("mixed", policy))
+    assert total(steps) == local["mixed"]
+    assert_share_of_each_step(steps)
 
 
+@several_processes
 def test_without_sharding_each_process_sees_everything(trainers, local):
     for trainer in trainers:
-        assert total(global_steps([trainer], ("pca", "mixed", "OFF"))) == local["pca", "mixed"]
+        assert total(global_steps([trainer], ("mixed", "OFF"))) == local["mixed"]
 
 
+@several_processes
 def test_processes_may_take_batches_by_themselves(trainers, local):
-    steps = global_steps(trainers, ("pca", "mixed", "own batches"))
-    assert total(steps) == local["pca", "mixed"]
-    known = tally(photos(MODELS["pca"]())[0])
+    steps = global_steps(trainers, ("mixed", "own batches"))
+    assert total(steps) == local["mixed"]
+    known = tally(photos()[0])
     for step in steps[:-1]:
         assert len(step) == N_PROCESSES * BATCH
         assert sum(image.tobytes() not in known for image in step) == N_PROCESSES * N_SYNTHETIC
 
 
+@several_processes
 def test_processes_may_mix_photos_of_their_own(trainers):
-    steps = global_steps(trainers, ("pca", "mixed", "own photos"))
-    assert set(total(steps).values()) == {1}
-    assert_share_of_each_step(steps, "pca")
+    assert_share_of_each_step(global_steps(trainers, ("mixed", "own photos")))
 
 
+@several_processes
 def test_sharding_by_files_is_refused_where_there_are_none(trainers):
     for trainer in trainers:
         assert "unshardable source dataset" in trainer["files"]
@@ -139,11 +144,10 @@ def test_sharding_by_files_is_refused_where_there_are_none(trainers):
 
 def test_the_programs_seed_changes_no_images():
     def images():
-        mixed = mix(real(model), model, ratio=RATIO, batch_size=BATCH)
-        fresh = gmm_dataset(model, 20, rerandomize_each_iteration=True).batch(20)
+        mixed = mix(real(), POOL, ratio=RATIO, batch_size=BATCH)
+        fresh = gmm_dataset(POOL, 20, rerandomize_each_iteration=True).batch(20)
         return [batch.numpy() for part in (mixed, fresh) for batch, _ in part.repeat(2)]
 
-    model = random_model()
     without = images()
     try:
         tf.random.set_seed(1)
@@ -157,14 +161,12 @@ def test_the_programs_seed_changes_no_images():
         np.testing.assert_array_equal(batches[0], batches[2])
 
 
-@pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("way", ["own batches", "own photos"])
-def test_a_share_goes_on_from_a_checkpoint(kind, way, tmp_path):
+def test_a_share_goes_on_from_a_checkpoint(way, tmp_path):
     def share(index):
-        model = MODELS[kind]()
         if way == "own photos":
-            return shard_mixed(model, N_PROCESSES, index).repeat(2)
-        return DATASETS["mixed"](model).repeat(2).shard(N_PROCESSES, index)
+            return shard_mixed(N_PROCESSES, index).repeat(2)
+        return DATASETS["mixed"]().repeat(2).shard(N_PROCESSES, index)
 
     for index in range(N_PROCESSES):
         expected = [images.numpy() for images, _ in share(index)]
