@@ -1,1 +1,14 @@
-"""How good a model is: copies, fidelity, likelihood, and the real photos' own figures beside them."""
+"""Measures of images beside photos: copies, distances, contrast, features. They know arrays alone."""
+
+from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates, NoDifferentPhotosError
+from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measuring import Measurements, measure_images
+
+__all__ = [
+    "CopyDetector",
+    "CopyRates",
+    "Measure",
+    "Measurements",
+    "NoDifferentPhotosError",
+    "measure_images",
+]

@@ -2,60 +2,101 @@
 
 **The measure.** An image is a copy in a space if it is nearer to a training photo of its class, in any of
 the eight symmetries of the square, than the 1st percentile of the distances from real photos to their
-nearest other training photo (of the same class, in any symmetry). Three spaces are told apart, see
-:mod:`gmmaug_plugin.evaluation.spaces`. An image of a rose that copies a photo of a tulip is no copy here: a
-model learns every class from its own photos. The idea of judging a sample's nearest training photo by the
+nearest other training photo (of the same class, in any symmetry). There are three spaces, see
+:mod:`gmmaug_plugin.evaluation.nearest`. The idea of judging a sample's nearest training photo by the
 distances of real, unseen photos is that of C. Meehan, K. Chaudhuri, S. Dasgupta, *A Non-Parametric Test to
 Detect Data-Copying in Generative Models*, AISTATS 2020; percentile, spaces and symmetries are the
 project's own.
 
 **The real photos.** These are the photos held back, and the training photos themselves, each left out in
-turn. The held-back ones alone are too few: the 1st percentile of 86 distances lies between the two
-smallest of them, and cuts off 0.3% of all real photos or 9%, as luck has it. Near-duplicates of a photo
-(:mod:`gmmaug_plugin.images.duplicates`) are left out with it, as they never lie on the other side of a
-split: a photo that was saved twice does not tell how much different photos resemble each other.
+turn. The held-back ones alone are too few: the 1st percentile of 86 distances lies between the two smallest
+of them, and cuts off 0.3% of all real photos or 9%, by luck. Near-duplicates of a photo are left out with
+it: a photo that was saved twice does not show how much different photos resemble each other.
 
 **The same figure of real photos** is the share of training photos, each left out in turn, below the
-threshold. It is about 1% by construction; the comparison of :meth:`CopyRates.exceeds` holds all the same,
-since the count of images below an order statistic of as many real photos has the very law that Fisher's
-exact test assumes.
+threshold: about 1% by construction.
 
-**Many photos.** Images are compared with at most 20,000 training photos, see
-:mod:`gmmaug_plugin.evaluation.compared`, and thresholds are measured on 600 held-back photos of a class at
-most. A copy of a photo that is not compared goes unseen: where a tenth of the photos is compared, so is a
-tenth of the copies.
+**Limits.** Colour images are compared by their luma, images larger than 128 pixels at 128, and with at most
+7,000 training photos (460 MB): copies of other photos go unseen.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import hypergeom
 
 from gmmaug_plugin.checks import one_of
-from gmmaug_plugin.evaluation.compared import choose_compared, some_of
-from gmmaug_plugin.evaluation.copy_rates import CopyRates
-from gmmaug_plugin.evaluation.nearest import nearest_turned
-from gmmaug_plugin.evaluation.spaces import SPACES, Space, check_images
-from gmmaug_plugin.images.duplicates import group_hashes, perceptual_hashes
-from gmmaug_plugin.models.symmetry import turned
+from gmmaug_plugin.evaluation.measures import as_gray
+from gmmaug_plugin.evaluation.nearest import SPACES, PhotoBank, Space, turned
+from gmmaug_plugin.photos import near_duplicates
+from gmmaug_plugin.resizing import resize_images
 
 __all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
 
 PERCENTILE = 1.0
-"""Of the distances between real photos: what is nearer counts as a copy."""
+"""Of the distances between real photos: nearer images count as copies."""
+
+MAX_COMPARED = 7_000
+"""Training photos that images are compared with, of all classes."""
+
+MAX_SIZE = 128
+"""Height and width in pixels at which images are compared, at most."""
 
 MAX_REAL = 600
-"""Most training photos of a class that are compared with the others for the rate of real photos, and most
-held-back photos that are."""
+"""Training photos, and held-back photos, of a class that thresholds are measured on, at most."""
+
+FALSE_ALARMS = 0.01
+"""How often :meth:`CopyRates.exceeds` may accuse images that copy no more than real photos, in total."""
 
 _LEAST_DISTANCE = 1e-4
 """Exact copies are nearer than this in spite of rounding, so they count whatever the photos are."""
 
 
 class NoDifferentPhotosError(ValueError):
-    """No class has two photos that differ: there is nothing to tell copies by."""
+    """No class has two photos that differ, so no distance between photos is known."""
+
+
+@dataclass(frozen=True)
+class CopyRates:
+    """How many images are copies, beside how many real photos seem to be.
+
+    Attributes:
+        rates: Space -> share of the images that are copies, 0..1.
+        real_rates: Space -> the same share of real photos against each other, classes weighted as they are
+            among the images.
+        n: Number of images.
+        n_real: Number of real photos counted, of the classes of the images.
+    """
+
+    rates: Mapping[Space, float]
+    real_rates: Mapping[Space, float]
+    n: int
+    n_real: int
+
+    def exceeds(self) -> tuple[Space, ...]:
+        """Spaces in which the images copy more than real photos do, by more than chance explains.
+
+        Fisher's exact test, one-sided, of the two counts (R. A. Fisher, *The Design of Experiments*, 1935,
+        chapter 2), at a third of :data:`FALSE_ALARMS` in each of the three spaces.
+        """
+        return tuple(space for space in SPACES if self._p_value(space) <= FALSE_ALARMS / len(SPACES))
+
+    def _p_value(self, space: Space) -> float:
+        copies, real = round(self.rates[space] * self.n), round(self.real_rates[space] * self.n_real)
+        return float(hypergeom.sf(copies - 1, self.n + self.n_real, copies + real, self.n))
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain JSON values; rates are shares, 0..1."""
+        return {
+            "rates": dict(self.rates),
+            "real_rates": dict(self.real_rates),
+            "n": self.n,
+            "n_real": self.n_real,
+            "exceeds": list(self.exceeds()),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +109,7 @@ class Nearest:
         distances: float32 (n,), Euclidean, in the units of the space ("raw": grey levels);
             0 for exact copies.
         ratios: float32 (n,), distances over the threshold of the class: below 1 an image is a copy.
-        training: uint8 (m, image_size, image_size), the training photos.
+        training: The training photos, uint8 (m, size, size) or (m, size, size, 3).
     """
 
     indices: NDArray[np.int32]
@@ -78,8 +119,11 @@ class Nearest:
     training: NDArray[np.uint8]
 
     def photo(self, index: int) -> NDArray[np.uint8]:
-        """The training photo nearest to an image, turned as it matches, uint8 (image_size, image_size)."""
-        return np.ascontiguousarray(turned(self.training[self.indices[index]], int(self.symmetries[index])))
+        """The training photo nearest to an image, turned as it matches, uint8 (size, size[, 3])."""
+        # Channels first, so that the last two axes turn; moved back for a grayscale photo they are the same.
+        photo = np.moveaxis(np.atleast_3d(self.training[self.indices[index]]), 2, 0)
+        shown = np.moveaxis(turned(photo, int(self.symmetries[index])), 0, 2)
+        return np.ascontiguousarray(shown.reshape(self.training.shape[1:]), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -92,28 +136,27 @@ class _Thresholds:
 
 
 class CopyDetector:
-    """Tells copies of training photos from images that merely resemble them.
+    """Distinguishes copies of training photos from images that merely resemble them.
 
     Nothing changes after construction, and any number of threads may use one detector.
 
     Args:
-        training: uint8 (n, image_size, image_size), the photos that a model was fitted on.
+        training: The photos that images are drawn from, uint8 (n, size, size) or (n, size, size, 3).
         labels: int (n,), their classes; None if they have none, which counts as one class, 0.
-        held_back: uint8 (m, image_size, image_size), photos that no model has seen. Near-duplicates of
-            training photos among them count as seen and are left out. None: thresholds come from the
-            training photos alone.
+        held_back: Photos that no image is drawn from, of the same shape. Near-duplicates of training photos
+            among them are left out. None: thresholds come from the training photos alone.
         held_back_labels: int (m,), their classes.
-        random_state: Seed; decides which training photos are compared with the others where a class has
-            more than :data:`MAX_REAL`.
+        random_state: Seed; decides which photos are compared where there are too many.
 
     Attributes:
-        real_rates: Space -> share of real photos, 0..1, told to be copies of other real photos.
+        real_rates: Space -> share of real photos, 0..1, that count as copies of other real photos.
         n_real: Number of real photos counted for it.
 
     Raises:
-        NoDifferentPhotosError: If no class has two different photos.
-        ValueError: If shapes, sizes or labels do not fit.
-        TypeError: If images are not uint8 or labels no integers.
+        NoDifferentPhotosError: No class has two different photos. A single such class takes the smallest
+            threshold of the others.
+        ValueError: Shapes, sizes or labels do not fit.
+        TypeError: Images are not uint8 or labels no integers.
 
     Example:
         >>> from gmmaug_plugin.datasets import make_flowers
@@ -132,87 +175,80 @@ class CopyDetector:
         *,
         random_state: int = 0,
     ) -> None:
-        check_images("training", training)
+        photos = _compared("training", training, None)
         codes = _classes("labels", labels, len(training))
         if held_back is None:
             held_back, held_back_labels = training[:0], None if labels is None else codes[:0]
-        _check_like("held_back", held_back, training)
-        held_back_codes = _classes("held_back_labels", held_back_labels, len(held_back))
+        unseen = _compared("held_back", held_back, training)
+        unseen_codes = _classes("held_back_labels", held_back_labels, len(held_back))
         if (labels is None) != (held_back_labels is None):
             raise ValueError(
                 "labels and held_back_labels must be given both or neither. Received: "
                 f"{'no labels' if labels is None else 'no held_back_labels'}"
             )
         self._training = training
-        self._all = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
         rng = np.random.default_rng(random_state)
-        self._members = choose_compared(self._all, rng)
+        self._members = _choose_compared(codes, rng)
+        self._banks = {code: PhotoBank(photos[rows]) for code, rows in self._members.items()}
         found = {
-            code: _thresholds(training, rows, held_back, np.flatnonzero(held_back_codes == code), rng)
-            for code, rows in self._members.items()
+            code: _thresholds(bank, unseen[unseen_codes == code], rng) for code, bank in self._banks.items()
         }
         self._thresholds = _completed(found)
         self.real_rates, self.n_real = self._real(
-            {code: len(rows) / len(training) for code, rows in self._all.items()}
+            {code: float((codes == code).mean()) for code in self._members}
         )
-
-    @property
-    def compared(self) -> NDArray[np.intp] | None:
-        """Positions of the training photos that images are compared with, ascending; None if with all."""
-        rows = np.sort(np.concatenate(list(self._members.values())))
-        return None if len(rows) == len(self._training) else rows
 
     @property
     def note(self) -> str | None:
-        """One plain sentence on what goes unseen; None where images are compared with all photos."""
-        if self.compared is None:
+        """One plain sentence on unseen copies; None where images are compared with all photos."""
+        n_compared = sum(map(len, self._members.values()))
+        if n_compared == len(self._training):
             return None
         return (
-            f"Copies are looked for among {len(self.compared):,} of the {len(self._training):,} training "
-            "photos, chosen at random: copies of the others go unseen."
+            f"Copies are looked for among {n_compared:,} of the {len(self._training):,} training photos, "
+            "chosen at random: copies of the others go unseen."
         )
 
-    def including(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> "CopyDetector":
-        """Compare with the training photos that some images are nearest to, too.
+    def ratios(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> NDArray[np.float32]:
+        """How near each image is to being a copy.
 
         Args:
-            images: What is known to be made of training photos, uint8 (n, image_size, image_size).
-            labels: As for :meth:`rates`.
+            images: uint8 (n, size, size) or (n, size, size, 3).
+            labels: int (n,), their classes, among those of the training photos; None if these have none.
 
         Returns:
-            A detector with the same thresholds; this one itself if it compares with all photos.
+            float32 (n,), the least of distance over threshold in the three spaces: below 1 an image is a
+            copy. An image's ratio does not depend on the other images.
+
+        Raises:
+            ValueError: Shapes, sizes or labels do not fit.
+            TypeError: Images are not uint8 or labels no integers.
         """
-        if self.compared is None:
-            return self
-        members = dict(self._members)
-        for code, rows in self._rows(images, labels).items():
-            sources = nearest_turned(images[rows], self._training, "contrast", among=self._all[code])[0]
-            members[code] = np.union1d(members[code], sources)
-        other = copy.copy(self)
-        other._members = members
-        return other
+        ratios = np.full(len(images), np.inf, np.float32)
+        for space in self._nearest(images, labels, SPACES).values():
+            np.minimum(ratios, space.ratios, out=ratios)
+        return ratios
 
     def rates(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> CopyRates:
         """Count copies among images.
 
         Args:
-            images: uint8 (n, image_size, image_size), n at least 1.
-            labels: int (n,), their classes, among those of the training photos; None if these have none.
+            images: uint8 (n, size, size) or (n, size, size, 3), n at least 1.
+            labels: As for :meth:`ratios`.
 
         Returns:
             The shares of copies in the three spaces, beside those of real photos of the same classes.
 
         Raises:
-            ValueError: If there are no images, or shapes, sizes or labels do not fit.
-            TypeError: If images are not uint8 or labels no integers.
+            ValueError: There are no images, or shapes, sizes or labels do not fit.
+            TypeError: Images are not uint8 or labels no integers.
         """
         if len(images) == 0:
             raise ValueError("A rate needs at least one image. Received: 0 images")
-        shares = {code: len(rows) / len(images) for code, rows in self._rows(images, labels).items()}
-        real_rates, n_real = self._real(shares)
-        rates = {
-            space: float((self.nearest(images, labels, space=space).ratios < 1).mean()) for space in SPACES
-        }
+        rows = self._rows(labels, len(images))
+        real_rates, n_real = self._real({code: len(one) / len(images) for code, one in rows.items()})
+        nearest = self._nearest(images, labels, SPACES)
+        rates = {space: float((nearest[space].ratios < 1).mean()) for space in SPACES}
         return CopyRates(rates, real_rates, len(images), n_real)
 
     def nearest(
@@ -221,87 +257,122 @@ class CopyDetector:
         """Find every image's nearest training photo of its class, in any of the eight symmetries.
 
         Args:
-            images: uint8 (n, image_size, image_size).
-            labels: int (n,), their classes, among those of the training photos; None if these have none.
+            images: uint8 (n, size, size) or (n, size, size, 3).
+            labels: As for :meth:`ratios`.
             space: Where distances are measured: "raw", "contrast" or "high_pass".
 
         Returns:
             The photos, how they are turned, and how near they are.
 
         Raises:
-            ValueError: If shapes, sizes or labels do not fit, or the space is unknown.
-            TypeError: If images are not uint8 or labels no integers.
+            ValueError: Shapes, sizes or labels do not fit, or the space is unknown.
+            TypeError: Images are not uint8 or labels no integers.
         """
         one_of("space", space, SPACES)
-        indices = np.zeros(len(images), np.int32)
-        symmetries = np.zeros(len(images), np.int8)
-        distances = np.zeros(len(images), np.float32)
-        ratios = np.zeros(len(images), np.float32)
-        for code, rows in self._rows(images, labels).items():
-            indices[rows], symmetries[rows], distances[rows] = nearest_turned(
-                images[rows], self._training, space, among=self._members[code]
-            )
-            ratios[rows] = distances[rows] / self._thresholds[code].distances[space]
-        return Nearest(indices, symmetries, distances, ratios, self._training)
+        return self._nearest(images, labels, (space,))[space]
 
-    def _rows(self, images: NDArray[np.uint8], labels: ArrayLike | None) -> dict[int, NDArray[np.intp]]:
-        _check_like("images", images, self._training)
+    def _nearest(
+        self, images: NDArray[np.uint8], labels: ArrayLike | None, spaces: tuple[Space, ...]
+    ) -> dict[Space, Nearest]:
+        gray, n = _compared("images", images, self._training), len(images)
+        nearest = {
+            space: Nearest(
+                np.zeros(n, np.int32),
+                np.zeros(n, np.int8),
+                np.zeros(n, np.float32),
+                np.zeros(n, np.float32),
+                self._training,
+            )
+            for space in spaces
+        }
+        for code, rows in self._rows(labels, n).items():
+            for space, found in self._banks[code].nearest(gray[rows], spaces).items():
+                one = nearest[space]
+                one.indices[rows] = self._members[code][found.indices]
+                one.symmetries[rows] = found.symmetries
+                one.distances[rows] = found.distances
+                one.ratios[rows] = found.distances / np.float32(self._thresholds[code].distances[space])
+        return nearest
+
+    def _rows(self, labels: ArrayLike | None, n: int) -> dict[int, NDArray[np.intp]]:
         if labels is None and len(self._members) > 1:
             raise ValueError(
                 "Images need labels where training photos have several classes. Received: labels=None"
             )
-        codes = _classes("labels", labels, len(images), default=next(iter(self._members)))
-        found = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
-        unknown = sorted(found.keys() - self._members.keys())
+        codes = _classes("labels", labels, n, default=next(iter(self._members)))
+        rows = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
+        unknown = sorted(rows.keys() - self._members.keys())
         if unknown:
             raise ValueError(
                 f"Labels of images must be among those of the training photos, {list(self._members)}. "
                 f"Received: {unknown}"
             )
-        return found
+        return rows
 
     def _real(self, shares: Mapping[int, float]) -> tuple[dict[Space, float], int]:
         counted = {code: share for code, share in shares.items() if self._thresholds[code].n_real}
-        total = sum(counted.values())
-        rates = {
-            space: sum(
-                share * self._thresholds[code].n_below[space] / self._thresholds[code].n_real
-                for code, share in counted.items()
-            )
-            / max(total, 1e-12)
-            for space in SPACES
-        }
+        total = max(sum(counted.values()), 1e-12)
+        rates: dict[Space, float] = dict.fromkeys(SPACES, 0.0)
+        for code, share in counted.items():
+            one = self._thresholds[code]
+            for space in SPACES:
+                rates[space] += share / total * one.n_below[space] / one.n_real
         return rates, sum(self._thresholds[code].n_real for code in counted)
 
 
-def _thresholds(
-    training: NDArray[np.uint8],
-    members: NDArray[np.intp],
-    held_back: NDArray[np.uint8],
-    unseen: NDArray[np.intp],
-    rng: np.random.Generator,
-) -> _Thresholds | None:
-    """Measure one class, ``members`` of the training and ``unseen`` of the held-back photos.
+def _compared(name: str, images: NDArray[np.uint8], like: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Grayscale images at the size at which they are compared; ``like`` has the shape they must have."""
+    gray = as_gray(name, images, 1 if like is None else 0)
+    size = images.shape[1] if like is None else like.shape[1]
+    if gray.shape[1:] != (size, size):
+        raise ValueError(f"{name} must be {size} x {size} pixels. Received: shape {images.shape}")
+    return resize_images(gray, min(size, MAX_SIZE)) if len(gray) else gray[:, :MAX_SIZE, :MAX_SIZE]
 
-    Returns:
-        None if it has no two different photos.
-    """
-    unseen = some_of(unseen, MAX_REAL, rng)
-    hashes = perceptual_hashes(training, members), perceptual_hashes(held_back, unseen)
-    both = group_hashes(np.concatenate(hashes))
-    groups = both[: len(members)]
+
+def _classes(name: str, labels: ArrayLike | None, n: int, default: int = 0) -> NDArray[np.int64]:
+    if labels is None:
+        return np.full(n, default, np.int64)
+    codes = np.asarray(labels)
+    if codes.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers. Received: dtype {codes.dtype}")
+    if codes.shape != (n,):
+        raise ValueError(f"{name} must be one per image, {n}. Received: shape {codes.shape}")
+    return codes.astype(np.int64)
+
+
+def _choose_compared(codes: NDArray[np.int64], rng: np.random.Generator) -> dict[int, NDArray[np.intp]]:
+    """Positions of the photos of each class to compare with; the largest classes give photos up first."""
+    members = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
+    left, most = MAX_COMPARED, 0
+    for place, count in enumerate(sorted(len(rows) for rows in members.values())):
+        share = left // (len(members) - place)
+        most = max(most, min(count, share), 1)
+        left -= min(count, share)
+    return {code: _some(rows, most, rng) for code, rows in members.items()}
+
+
+def _some(rows: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """At most so many of ``rows``, at random, in the order they had."""
+    return rows if len(rows) <= most else rows[np.sort(rng.permutation(len(rows))[:most])]
+
+
+def _thresholds(bank: PhotoBank, unseen: NDArray[np.uint8], rng: np.random.Generator) -> _Thresholds | None:
+    """Measure one class; None if it has no two different photos."""
+    n = len(bank.photos)
+    unseen = unseen[_some(np.arange(len(unseen)), MAX_REAL, rng)]
+    both = near_duplicates(np.concatenate([bank.photos, unseen]))
+    groups = both[:n]
     if len(np.unique(groups)) == 1:
         return None
-    some = np.sort(rng.permutation(len(members))[:MAX_REAL])
-    others = held_back[unseen[~np.isin(both[len(members) :], groups)]]
-    real_photos = training[members[some]]
-    distances, n_below = {}, {}
+    some = np.sort(rng.permutation(n)[:MAX_REAL])
+    leave_out = groups[some][:, None] == groups
+    real = bank.nearest(bank.photos[some], leave_out=leave_out)
+    others = bank.nearest(unseen[~np.isin(both[n:], groups)])
+    distances: dict[Space, float] = {}
     for space in SPACES:
-        real = nearest_turned(real_photos, training, space, among=members, groups=(groups[some], groups))[2]
-        away = nearest_turned(others, training, space, among=members)[2] if len(others) else real[:0]
-        both_kinds = np.concatenate([real, away])
+        both_kinds = np.concatenate([real[space].distances, others[space].distances])
         distances[space] = max(float(np.percentile(both_kinds, PERCENTILE)), _LEAST_DISTANCE)
-        n_below[space] = int((real < distances[space]).sum())
+    n_below = {space: int((real[space].distances < distances[space]).sum()) for space in SPACES}
     return _Thresholds(distances, n_below, len(some))
 
 
@@ -310,29 +381,9 @@ def _completed(found: Mapping[int, _Thresholds | None]) -> dict[int, _Thresholds
     known = [thresholds for thresholds in found.values() if thresholds is not None]
     if not known:
         raise NoDifferentPhotosError(
-            "Copies can be told where a class has at least two different training photos. "
+            "A threshold for copies takes a class with at least two different training photos. "
             f"Received: {len(found)} classes without"
         )
-    least = {space: min(thresholds.distances[space] for thresholds in known) for space in SPACES}
+    least: dict[Space, float] = {space: min(one.distances[space] for one in known) for space in SPACES}
     other = _Thresholds(least, dict.fromkeys(SPACES, 0), 0)
     return {code: other if thresholds is None else thresholds for code, thresholds in found.items()}
-
-
-def _check_like(name: str, images: NDArray[np.uint8], training: NDArray[np.uint8]) -> None:
-    check_images(name, images)
-    if images.shape[1:] != training.shape[1:]:
-        size, own = training.shape[1], images.shape[1]
-        raise ValueError(
-            f"{name} must have the size of the training photos, {size} x {size}. Received: {own} x {own}"
-        )
-
-
-def _classes(name: str, labels: ArrayLike | None, n: int, *, default: int = 0) -> NDArray[np.int64]:
-    if labels is None:
-        return np.full(n, default)
-    codes = np.asarray(labels)
-    if codes.dtype.kind not in "iu" and codes.size:
-        raise TypeError(f"{name} must be integers. Received: dtype {codes.dtype}")
-    if codes.shape != (n,):
-        raise ValueError(f"{name} must be one per image, {n}. Received: shape {codes.shape}")
-    return codes.astype(np.int64)

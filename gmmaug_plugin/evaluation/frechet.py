@@ -59,33 +59,23 @@ def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
-def measure_frechet(samples: Features, photos: Features, reference: Features) -> Measure:
-    """Compare features of samples and of other photos with those of the same reference photos.
+def measure_frechet(images: Features, photos: Features, reference: Features) -> Measure:
+    """Compare features of images and of other photos with those of the same reference photos.
 
     Good is at most twice the photos' figure.
 
     Args:
-        samples: Features of samples, float (n, d).
+        images: Features of images, float (n, d).
         photos: Features of as many real photos.
         reference: Features of as many other real photos.
     """
-    value, real = frechet_distance(samples, reference), frechet_distance(photos, reference)
+    value, real = frechet_distance(images, reference), frechet_distance(photos, reference)
     good = value <= SLACK * real
-    if good:
-        verdict = "Taken all together, a network sees the same in the samples as in the photos."
-    else:
+    verdict = "All together, a network sees the same in the images as in the photos."
+    if not good:
         times = f"{value / real:.2g} times as far" if real else "far"
         verdict = (
-            f"Taken all together, what a network sees in the samples is {times} from the photos as photos "
-            "are from each other: it could tell the two apart."
+            f"All together, a network's view of the images is {times} from the photos as photos are from "
+            "each other: it could distinguish the two."
         )
-    return Measure(
-        name="frechet_distance",
-        title="Fréchet distance of features",
-        value=value,
-        real=real,
-        unit="",
-        good=good,
-        verdict=verdict,
-        source=SOURCE,
-    )
+    return Measure("frechet_distance", "Fréchet distance of features", value, real, "", good, verdict, SOURCE)

@@ -1,8 +1,8 @@
-"""Precision and recall by manifolds of nearest neighbours: are samples like photos, and do they cover them?
+"""Precision and recall by manifolds of nearest neighbours: are images like photos, and do they cover them?
 
 The manifold of a set is the union of balls around its members, each reaching to the member's k-th nearest
-neighbour. Precision is the share of samples on the photos' manifold, recall the share of photos on the
-samples'. T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen and T. Aila, "Improved precision and recall metric
+neighbour. Precision is the share of images on the photos' manifold, recall the share of photos on the
+images'. T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen and T. Aila, "Improved precision and recall metric
 for assessing generative models", NeurIPS 2019, section 2, equations 1 and 2, with k = 3.
 """
 
@@ -27,7 +27,7 @@ _ROWS = 1024
 def coverage(points: Features, members: Features, *, k: int = 3) -> float:
     """Share of ``points`` that lie on the manifold of ``members``.
 
-    Precision is ``coverage(samples, photos)``, recall ``coverage(photos, samples)``.
+    Precision is ``coverage(images, photos)``, recall ``coverage(photos, images)``.
 
     Args:
         points: Features, float (n, d).
@@ -61,26 +61,26 @@ def coverage(points: Features, members: Features, *, k: int = 3) -> float:
     return covered / len(points)
 
 
-def measure_manifolds(samples: Features, photos: Features, reference: Features) -> list[Measure]:
-    """Precision and recall of samples, beside those of other photos, against the same reference photos.
+def measure_manifolds(images: Features, photos: Features, reference: Features) -> list[Measure]:
+    """Precision and recall of images, beside those of other photos, against the same reference photos.
 
     Good is at most 5 percentage points below the photos' figure, or two standard errors of the difference
     of two shares if that is more. Fog lies in the midst of all photos, so its precision may well be high:
-    recall, Fréchet and sliced Wasserstein distance are what betrays it.
+    recall, Fréchet and sliced Wasserstein distance show it.
 
     Args:
-        samples: Features of samples, float (n, d), n at least 4.
+        images: Features of images, float (n, d), n at least 4.
         photos: Features of as many real photos.
         reference: Features of as many other real photos.
 
     Returns:
         The measures ``precision`` and ``recall``, in percent.
     """
-    precision = coverage(samples, reference), coverage(photos, reference)
-    recall = coverage(reference, samples), coverage(reference, photos)
+    precision = coverage(images, reference), coverage(photos, reference)
+    recall = coverage(reference, images), coverage(reference, photos)
     return [
-        _as_measure("precision", "Samples among the photos (precision)", precision, len(samples)),
-        _as_measure("recall", "Photos among the samples (recall)", recall, len(reference)),
+        _as_measure("precision", "Images among the photos (precision)", precision, len(images)),
+        _as_measure("recall", "Photos among the images (recall)", recall, len(reference)),
     ]
 
 
@@ -88,32 +88,14 @@ def _as_measure(name: str, title: str, shares: tuple[float, float], n: int) -> M
     value, real = (100 * share for share in shares)
     error = float(np.sqrt(sum(share * (1 - share) / n for share in shares)))
     good = value >= real - max(SLACK, 200 * error)
-    return Measure(
-        name=name,
-        title=title,
-        value=value,
-        real=real,
-        unit="%",
-        good=good,
-        verdict=_VERDICTS[name, good].format(value=value, real=real),
-        source=SOURCE,
+    points, among = ("images", "photos") if name == "precision" else ("photos", "images")
+    verdict = (
+        f"To a network {'' if good else 'only '}{value:.0f} % of the {points} lie among the {among}; "
+        f"of photos, {real:.0f} % lie among other photos."
     )
-
-
-_VERDICTS = {
-    ("precision", True): (
-        "To a network {value:.0f} % of the samples lie amid the photos, as {real:.0f} % of other photos do."
-    ),
-    ("precision", False): (
-        "To a network only {value:.0f} % of the samples lie amid the photos, where {real:.0f} % of other "
-        "photos do: the rest is like no photo."
-    ),
-    ("recall", True): (
-        "To a network {value:.0f} % of the photos lie amid the samples, as {real:.0f} % lie amid other "
-        "photos: the samples are as varied as the photos."
-    ),
-    ("recall", False): (
-        "To a network only {value:.0f} % of the photos lie amid the samples, where {real:.0f} % lie amid "
-        "other photos: kinds of photo are missing, or the samples are too much alike."
-    ),
-}
+    if not good:
+        verdict += {
+            "precision": " The rest is like no photo.",
+            "recall": " Kinds of photo are missing, or the images are too much alike.",
+        }[name]
+    return Measure(name, title, value, real, "%", good, verdict, SOURCE)

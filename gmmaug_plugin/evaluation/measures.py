@@ -1,4 +1,4 @@
-"""What every measure of a model's images tells."""
+"""The form of every measure: a figure of images, and the same figure of real photos beside it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,24 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.evaluation.compared import some_of
-
-MOST_UNSEEN = 2000
-"""Held-back photos whose likelihood and components are measured: the figures need no more."""
+from gmmaug_plugin.photos import to_grayscale
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure about a model's images, with the real photos' own figure beside it.
+    """One figure about images, with the real photos' own figure beside it.
 
     Attributes:
         name: Stable key, for example ``"copies_raw"``, ``"sliced_wasserstein_128"`` or ``"recall"``.
         title: For people, for example "Copies, raw pixels".
-        value: The figure of the model's images, in ``unit``: 3.4 for 3.4 %.
+        value: The figure of the images, in ``unit``: 3.4 for 3.4 %.
         real: The same figure of real photos against real photos; None where that has no meaning.
-        unit: "%", "bits per pixel", …; empty for a plain number.
-        good: Whether the value is within the real figure, with the slack that the measure documents; None
-            where the figure is told and not judged.
+        unit: "%", "grey levels"; empty for a plain number.
+        good: Whether the value is within the real figure and the slack that the measure documents; None if
+            it is not judged.
         verdict: One plain sentence for somebody who never heard of the measure.
         source: Paper, section and equation.
     """
@@ -49,40 +46,39 @@ class Measure:
             for key, value in asdict(self).items()
         }
 
-
-def check_stack(name: str, images: NDArray[np.uint8], least: int = 2) -> NDArray[np.uint8]:
-    """Return a stack of grey images, uint8 (n, h, w), after checking it.
-
-    Raises:
-        ValueError: Dtype or shape are others, or there are fewer than ``least`` images.
-
-    Example:
-        >>> check_stack("images", np.zeros((2, 8, 8), np.uint8)).shape
-        (2, 8, 8)
-    """
-    array = np.asarray(images)
-    if array.dtype != np.uint8 or array.ndim != 3 or len(array) < least or 0 in array.shape:
-        raise ValueError(
-            f"{name} must be at least {least} grey images, uint8 (n, height, width). "
-            f"Received: {array.dtype} {array.shape}"
-        )
-    return array
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Measure":
+        """Inverse of :meth:`as_json`."""
+        return cls(**{key: values[key] for key in cls.__dataclass_fields__})
 
 
-def some_unseen(n_photos: int, random_state: int, *, most: int | None = None) -> NDArray[np.intp]:
-    """Positions of the held-back photos to measure on: where they are too many, some at random.
+def as_gray(name: str, images: NDArray[np.uint8], least: int = 1) -> NDArray[np.uint8]:
+    """Check a stack of images and return their luma: colour is not measured.
 
     Args:
-        n_photos: Number of photos held back.
-        random_state: Seed of the choice.
-        most: How many to take; None takes 2,000.
+        name: Of the argument, for messages.
+        images: uint8 (n, h, w) or (n, h, w, 3).
+        least: Fewest images allowed.
 
     Returns:
-        Ascending, (min(n_photos, most),).
+        uint8 (n, h, w); the same memory for grayscale images.
+
+    Raises:
+        TypeError: The images are not uint8.
+        ValueError: The shape is another, or there are fewer than ``least`` images.
 
     Example:
-        >>> some_unseen(3, 0).tolist(), len(some_unseen(30_000, 0))
-        ([0, 1, 2], 2000)
+        >>> as_gray("images", np.zeros((2, 8, 8, 3), np.uint8)).shape
+        (2, 8, 8)
     """
-    rng = np.random.default_rng([random_state, 8])
-    return some_of(np.arange(n_photos), MOST_UNSEEN if most is None else most, rng)
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        raise TypeError(f"{name} must be a uint8 array. Received: {getattr(images, 'dtype', type(images))}")
+    fits = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
+    if not fits or len(images) < least or 0 in images.shape[1:]:
+        raise ValueError(
+            f"{name} must be at least {least} images, (n, height, width) or (n, height, width, 3). "
+            f"Received: shape {images.shape}"
+        )
+    if images.ndim == 3:
+        return images
+    return to_grayscale(images) if len(images) else images[..., 0]

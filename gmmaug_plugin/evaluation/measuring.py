@@ -1,95 +1,65 @@
-"""All measures of one model."""
+"""All measures of a set of images beside the photos they were drawn from."""
 
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.evaluation.bins import measure_bins
-from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, Space
-from gmmaug_plugin.evaluation.copying import Copying, measure_copying
+from gmmaug_plugin.evaluation.contrast import measure_contrast
+from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, CopyRates, Space
 from gmmaug_plugin.evaluation.features import FeatureExtractor
 from gmmaug_plugin.evaluation.frechet import measure_frechet
-from gmmaug_plugin.evaluation.likelihood import (
-    Calibration,
-    ScoredModel,
-    measure_calibration,
-    measure_likelihood,
-)
 from gmmaug_plugin.evaluation.manifolds import measure_manifolds
-from gmmaug_plugin.evaluation.measures import Measure, some_unseen
+from gmmaug_plugin.evaluation.measures import Measure, as_gray
 from gmmaug_plugin.evaluation.sliced_wasserstein import measure_sliced_wasserstein
-from gmmaug_plugin.evaluation.subject import VARIED, VariedPhotos, as_compared
-from gmmaug_plugin.images import PhotoSet
+from gmmaug_plugin.photos import PhotoSet
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.resizing import resize_images
 
-FEWEST_PHOTOS = 4
-FEWEST_FOR_BINS = 32
-"""Photos: two bins of eight in either half."""
+MOST_COMPARED = 1000
+"""Images, and photos on either side, that are compared: the figures need no more."""
 
+FEWEST_PHOTOS = 4
 FEWEST_FOR_FEATURES = 80
 """Photos: a half to train the network, two quarters of twenty to compare."""
 
 FEWEST_PER_CLASS = 8
 """Photos that at least two classes must have for features."""
 
-MOST_TAUGHT = 10_000
-"""Photos that the network for features is trained on: it sees four times as many at most, repeated."""
-
-MOST_SCORED = 1000
-"""Training photos whose likelihood is averaged, taken at random: the mean needs no more."""
+MOST_TRAINED_ON = 10_000
+"""Photos that the network for features is trained on: more would not be seen four times."""
 
 _COPY_SOURCE = "Meehan, Chaudhuri & Dasgupta, AISTATS 2020, section 2; see gmmaug_plugin.evaluation.copies"
-_COPY_TITLES = {
-    "raw": "Copies, raw pixels",
-    "contrast": "Copies, brightness and contrast evened out",
-    "high_pass": "Copies, fine structure alone",
-}
-_COPY_WAYS = {
-    "raw": "pixel by pixel",
-    "contrast": "but for brightness and contrast",
-    "high_pass": "in their fine structure",
+_COPY_TITLES: dict[Space, tuple[str, str]] = {
+    "raw": ("Copies, raw pixels", "pixel by pixel"),
+    "contrast": ("Copies, brightness and contrast evened out", "apart from brightness and contrast"),
+    "high_pass": ("Copies, fine structure alone", "in their fine structure"),
 }
 
 
-class MeasuredModel(ScoredModel, Protocol):
-    """What a model must know for all measures."""
-
-    def sample(
-        self, n: int, *, seed: int | None = None
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
-        """Draw images, uint8 (n, image_size, image_size), and labels (n,), None without classes."""
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Measurements:
-    """What was measured.
+    """Measures of images, each with the photos' own figure beside it.
 
     Attributes:
-        measures: The measures: copies, sliced Wasserstein distances, bins, features, likelihood.
-        samples: The images measured, uint8 (n, image_size, image_size).
-        sample_labels: Their classes, int32 (n,); None for a model of unlabelled photos.
-        copying: How much of it is copied; None without a detector.
-        calibration: How held-back photos fall to the components; None without held-back photos, or for
-            models without components.
-        feature_accuracy: Share of unseen photos that the network behind the features tells right; None
+        measures: Copies, sliced Wasserstein distances, contrast, features.
+        n_images: Number of images measured.
+        copies: Shares of copies; None without a detector.
+        feature_accuracy: Share of unseen photos that the network behind the features gets right; None
             without features.
         feature_chance: What guessing the most frequent class would get; None without features.
         notes: Plain sentences on what was not measured, and why.
     """
 
     measures: tuple[Measure, ...]
-    samples: NDArray[np.uint8]
-    sample_labels: NDArray[np.int32] | None
-    copying: Copying | None
-    calibration: Calibration | None
-    feature_accuracy: float | None
-    feature_chance: float | None
-    notes: tuple[str, ...]
+    n_images: int
+    copies: CopyRates | None = None
+    feature_accuracy: float | None = None
+    feature_chance: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Measure:
         """The measure of that name.
@@ -103,240 +73,195 @@ class Measurements:
         raise KeyError(name)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the images, as plain JSON values."""
+        """Everything as plain JSON values."""
         return {
-            "n_samples": len(self.samples),
+            "n_images": self.n_images,
             "measures": [measure.as_json() for measure in self.measures],
-            "calibration": self.calibration and self.calibration.as_json(),
+            "copies": None if self.copies is None else self.copies.as_json(),
             "feature_accuracy": self.feature_accuracy,
             "feature_chance": self.feature_chance,
             "notes": list(self.notes),
         }
 
 
-def measure_model(
-    model: MeasuredModel,
+def measure_images(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int32] | None,
     training: PhotoSet,
-    held_back: PhotoSet | None,
+    held_back: PhotoSet | None = None,
     *,
     detector: CopyDetector | None,
-    n_samples: int = 500,
     features: bool | None = None,
     random_state: int = 0,
     quiet: bool = True,
 ) -> Measurements:
-    """Measure a model's samples, with the real photos' own figures beside.
+    """Measure images, with the real photos' own figures beside.
 
-    Samples and one part of the photos are compared with another part of the photos, all of equal size: at
-    most ``n_samples`` and half of the photos, or a quarter for features, since the other half trains the
-    network (10,000 of it at most). So no figure differs because one set is larger, and more photos take
-    little more time: from 20,000 on copies are looked for among some of them, which the notes tell.
+    Images and one part of the photos are compared with another part of the photos, all of equal size and
+    with classes in the photos' proportion: at most 1,000 and half of the photos, or a quarter for features,
+    since the other half trains the network. So no figure differs because one set is larger or has other
+    shares of classes.
 
     Args:
-        model: The model.
-        training: The photos it was fitted on.
-        held_back: Photos that it has not seen; None leaves out likelihood and calibration.
-        detector: Tells copies; None leaves them out.
-        n_samples: Number of samples.
-        features: Measure in the features of a network too; None does if TensorFlow is installed, the photos
-            have at least two classes, and there are at least 80.
-        random_state: Seed of everything.
+        images: uint8 (n, size, size) or (n, size, size, 3), at least 2, drawn independently.
+        labels: int32 (n,), indices into ``training.class_names``; None without classes.
+        training: The photos that the images were drawn from.
+        held_back: Photos that they were not drawn from; compared with as well if there are any.
+        detector: Finds copies; None leaves them out.
+        features: Measure in the features of a network too; None does if Keras is installed, the photos
+            have at least two classes of 8, and there are at least 80.
+        random_state: Seed of every random choice.
         quiet: Show no progress.
 
     Returns:
-        The measures and the samples.
+        The measures.
 
     Raises:
-        ValueError: There are fewer than 4 photos, or features are asked for with too few photos or classes.
-        ImportError: Features are asked for without TensorFlow.
+        ValueError: There are fewer than 2 images or 4 photos, or features are asked for with too few photos
+            or classes.
+        ImportError: Features are asked for without Keras.
+
+    Example:
+        >>> found = measure_images(pool.images, pool.labels, photos, detector=None)  # doctest: +SKIP
+        >>> found["contrast"].verdict  # doctest: +SKIP
+        'Contrast of an image is 57.1 grey levels, of the photos 58.6: the images are as the photos.'
     """
-    whole_number("n_samples", n_samples, 2)
     whole_number("random_state", random_state, 0)
-    size = model.image_size
-    photos = resize_images(training.images, (size, size))
+    as_gray("images", images, 2)
+    sets = [training] if held_back is None or not len(held_back.images) else [training, held_back]
+    size = images.shape[1]
+    photos = np.concatenate([resize_images(as_gray("photos", one.images), size) for one in sets])
+    photo_labels = None
+    if training.labels is not None:
+        photo_labels = np.concatenate([one.labels for one in sets if one.labels is not None])
     if len(photos) < FEWEST_PHOTOS:
         raise ValueError(f"Measures need at least {FEWEST_PHOTOS} photos. Received: {len(photos)}")
-    notes: list[str] = []
-    with_features = _wants_features(features, training, notes)
-    if isinstance(model, VariedPhotos):
-        notes.append(VARIED.format(model.strength))
-    if detector is not None and detector.note is not None:
-        notes.append(detector.note)
-    model = as_compared(model, detector)
+    notes = [detector.note] if detector is not None and detector.note else []
+    with_features = _wants_features(features, photo_labels, notes)
     rng = np.random.default_rng([random_state, 6])
-    with progress_bar("Measuring", 6, quiet=quiet) as advance:
-        samples, labels = model.sample(n_samples, seed=random_state)
+    with progress_bar("Measuring", 4, quiet=quiet) as advance:
+        rows = _in_proportion(labels, photo_labels, len(images), rng)
+        if len(rows) < len(images):
+            notes.append(f"Measured on {len(rows):,} of {len(images):,} images, classes as in the photos.")
+        chosen = as_gray("images", images[rows])
+        chosen_labels = None if labels is None else labels[rows]
+        copies = None if detector is None else detector.rates(images[rows], chosen_labels)
+        measures = [] if copies is None else [_copies(space, copies) for space in SPACES]
         advance()
-        copying = None
-        if detector is not None:
-            copying = measure_copying(model, detector, n_samples=n_samples, random_state=random_state)
-        measures = [] if copying is None else _copies(copying)
+        order = _by_turns(photo_labels, len(photos), rng)
+        measures += measure_sliced_wasserstein(
+            chosen, photos[order[: 2 * MOST_COMPARED]], random_state=random_state
+        )
         advance()
-        measures += measure_sliced_wasserstein(samples, photos, random_state=random_state)
+        measures += measure_contrast(chosen, photos)
         advance()
-        measures += _bins(samples, photos, rng, random_state, notes)
-        advance()
-        seen = None
-        if with_features:
-            seen, found = _feature_measures(samples, photos, training.labels, random_state, notes)
+        network = None
+        if with_features and photo_labels is not None:
+            network, found = _feature_measures(chosen, photos, photo_labels, random_state, notes)
             measures += found
         advance()
-        likelihood, calibration = _on_unseen(model, training, photos, held_back, rng, random_state, notes)
-        measures += likelihood
-        advance()
-    accuracy, chance = (None, None) if seen is None else (seen.accuracy, seen.chance)
-    return Measurements(
-        tuple(measures), samples, labels, copying, calibration, accuracy, chance, tuple(notes)
-    )
+    accuracy, chance = (None, None) if network is None else (network.accuracy, network.chance)
+    return Measurements(tuple(measures), len(rows), copies, accuracy, chance, tuple(notes))
 
 
-def _bins(
-    samples: NDArray[np.uint8],
-    photos: NDArray[np.uint8],
-    rng: np.random.Generator,
-    random_state: int,
-    notes: list[str],
-) -> list[Measure]:
-    order = rng.permutation(len(photos))
-    if len(photos) < FEWEST_FOR_BINS:
-        notes.append(f"Kinds of photo are not counted: that takes {FEWEST_FOR_BINS} photos.")
-        return []
-    n = min(len(samples), len(photos) // 2)
-    ours, reference = photos[order[:n]], photos[order[n : 2 * n]]
-    return [measure_bins(samples[:n], ours, reference, random_state=random_state)]
-
-
-def _on_unseen(
-    model: MeasuredModel,
-    training: PhotoSet,
-    photos: NDArray[np.uint8],
-    held_back: PhotoSet | None,
-    rng: np.random.Generator,
-    random_state: int,
-    notes: list[str],
-) -> tuple[list[Measure], Calibration | None]:
-    """What only photos that the model has not seen can tell: likelihood and calibration."""
-    if held_back is None or not len(held_back.images):
-        notes.append("The likelihood of unseen photos is not measured: none were held back.")
-        return [], None
-    some = np.sort(rng.permutation(len(photos))[:MOST_SCORED])
-    calibration = measure_calibration(
-        model,
-        held_back.images,
-        held_back_labels=held_back.labels,
-        labels=training.labels,
-        n_training=len(photos),
-        random_state=random_state,
-    )
-    unseen = some_unseen(len(held_back.images), random_state)
-    if len(unseen) < len(held_back.images):
-        notes.append(
-            f"Likelihood and calibration are those of {len(unseen):,} of the {len(held_back.images):,} "
-            "held-back photos, chosen at random."
-        )
-    return [measure_likelihood(model, held_back.images[unseen], photos[some])], calibration
-
-
-def _wants_features(features: bool | None, training: PhotoSet, notes: list[str]) -> bool:
+def _wants_features(features: bool | None, labels: NDArray[np.int32] | None, notes: list[str]) -> bool:
     """Whether to measure features; says why not in the notes, or raises if they were asked for."""
-    counts = np.zeros(0) if training.labels is None else np.bincount(training.labels)
+    counts = np.zeros(0) if labels is None else np.bincount(labels)
     n_classes = int((counts >= FEWEST_PER_CLASS).sum())
     reason = None
     if n_classes < 2:
         reason = f"that takes at least 2 classes of {FEWEST_PER_CLASS} photos. Received: {n_classes} such"
-    elif len(training.images) < FEWEST_FOR_FEATURES:
-        reason = f"that takes at least {FEWEST_FOR_FEATURES} photos. Received: {len(training.images)}"
-    elif features is None and find_spec("tensorflow") is None:
-        reason = 'TensorFlow is not installed. Install it with: pip install "gmmaug-plugin[tensorflow]"'
+    elif counts.sum() < FEWEST_FOR_FEATURES:
+        reason = f"that takes at least {FEWEST_FOR_FEATURES} photos. Received: {int(counts.sum())}"
+    elif features is None and (find_spec("keras") is None or find_spec("tensorflow") is None):
+        reason = 'Keras is not installed. Install it with: pip install "gmmaug-plugin[tensorflow]"'
     if features is False:
         reason = "they were switched off."
     if reason is None:
         return True
-    told = f"Precision, recall and Fréchet distance are not measured: {reason}"
+    sentence = f"Precision, recall and Fréchet distance are not measured: {reason}"
     if features:
-        raise ValueError(told)
-    notes.append(told)
+        raise ValueError(sentence)
+    notes.append(sentence)
     return False
 
 
-def _copies(copying: Copying) -> list[Measure]:
-    """The share of copies in every space.
-
-    Good where no more than chance explains beside real photos; not judged where as many samples of one
-    Gaussian through all photos are copies too.
-    """
-    return [_copies_in(space, copying) for space in SPACES]
-
-
-def _copies_in(space: Space, copying: Copying) -> Measure:
-    rates = copying.rates
-    value, real = 100 * rates.rates[space], 100 * rates.real_rates[space]
-    told = f"{value:.1f} % of the samples are copies of training photos {_COPY_WAYS[space]}"
-    seem = f"{real:.1f} % of the photos seem copies of others"
-    good: bool | None
-    if space not in rates.exceeds():
-        good, verdict = True, f"{told}, and {seem}: they are no more alike than chance explains."
-    elif space in copying.singles_out():
-        good, verdict = False, f"{told}, where {seem}: the model copies."
-    else:
-        single = 0.0 if copying.one_gaussian is None else 100 * copying.one_gaussian.real_rates[space]
-        good, verdict = (
-            None,
-            (
-                f"{told}, where {seem}; but so are {single:.1f} % of the samples of one Gaussian through all "
-                f"photos. So few photos show through in any blend: that takes more photos, not another model."
-            ),
-        )
-    return Measure(
-        name=f"copies_{space}",
-        title=_COPY_TITLES[space],
-        value=value,
-        real=real,
-        unit="%",
-        good=good,
-        verdict=verdict,
-        source=_COPY_SOURCE,
+def _copies(space: Space, copies: CopyRates) -> Measure:
+    """The share of copies in a space: good where chance explains the difference to real photos."""
+    value, real = 100 * copies.rates[space], 100 * copies.real_rates[space]
+    title, way = _COPY_TITLES[space]
+    good = space not in copies.exceeds()
+    verdict = (
+        f"{value:.1f} % of the images are copies of training photos {way}, "
+        f"{'and' if good else 'where'} {real:.1f} % of the photos seem copies of others: "
+        f"{'no more than chance explains.' if good else 'too many.'}"
     )
+    return Measure(f"copies_{space}", title, value, real, "%", good, verdict, _COPY_SOURCE)
 
 
 def _feature_measures(
-    samples: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     photos: NDArray[np.uint8],
-    labels: NDArray[np.int32] | None,
+    labels: NDArray[np.int32],
     random_state: int,
     notes: list[str],
 ) -> tuple[FeatureExtractor, list[Measure]]:
     """Measure in the features of a network trained on photos that are not compared."""
-    if labels is None:
-        raise ValueError("Features need labels. Received: None")
-    n = min(len(samples), len(photos) // 4)
+    n = min(len(images), len(photos) // 4)
     rng = np.random.default_rng([random_state, 7])
-    order = _by_turns(labels, rng)
-    compared, taught = rng.permutation(order[: 2 * n]), order[2 * n :][:MOST_TAUGHT]
-    seen = FeatureExtractor(
-        photos[taught], labels[taught], photos[compared], labels[compared], random_state=random_state
+    order = _by_turns(labels, len(photos), rng)
+    compared, trained_on = rng.permutation(order[: 2 * n]), order[2 * n :][:MOST_TRAINED_ON]
+    network = FeatureExtractor(
+        photos[trained_on],
+        labels[trained_on],
+        photos[compared],
+        labels[compared],
+        random_state=random_state,
     )
     notes.append(
-        f"Precision, recall and Fréchet distance are told by a network that tells the class of "
-        f"{100 * seen.accuracy:.0f} % of unseen photos right; guessing gets {100 * seen.chance:.0f} %."
+        f"The network behind precision, recall and Fréchet distance gets the class of "
+        f"{100 * network.accuracy:.0f} % of unseen photos right; guessing gets {100 * network.chance:.0f} %."
     )
-    of_samples, ours, reference = (
-        seen(images) for images in (samples[:n], photos[compared[:n]], photos[compared[n:]])
+    of_images, ours, reference = (
+        network(one) for one in (images[:n], photos[compared[:n]], photos[compared[n:]])
     )
     measures = [
-        *measure_manifolds(of_samples, ours, reference),
-        measure_frechet(of_samples, ours, reference),
+        *measure_manifolds(of_images, ours, reference),
+        measure_frechet(of_images, ours, reference),
     ]
-    if seen.trusted:
-        return seen, measures
-    doubt = f" But the network tells only {100 * seen.accuracy:.0f} % of unseen photos right: it is no judge."
-    return seen, [replace(one, good=None, verdict=one.verdict + doubt) for one in measures]
+    if network.trusted:
+        return network, measures
+    doubt = f" But the network gets only {100 * network.accuracy:.0f} % of unseen photos right: no judge."
+    return network, [replace(one, good=None, verdict=one.verdict + doubt) for one in measures]
 
 
-def _by_turns(labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.intp]:
+def _in_proportion(
+    labels: NDArray[np.int32] | None,
+    photo_labels: NDArray[np.int32] | None,
+    n_images: int,
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:
+    """Rows of at most 1,000 images, every beginning with classes as frequent as in the photos."""
+    if labels is None or photo_labels is None:
+        return _by_turns(None, n_images, rng)[:MOST_COMPARED]
+    present = np.unique(labels)
+    shares = np.array([(photo_labels == label).mean() for label in present])
+    shares = np.maximum(shares, 1e-9) / np.maximum(shares, 1e-9).sum()
+    counts = np.array([(labels == label).sum() for label in present])
+    n = min(n_images, MOST_COMPARED, int((counts / shares).min()))
+    quotas = np.clip(np.rint(n * shares).astype(int), 1, counts)
+    rows = np.concatenate(
+        [rng.permutation(np.flatnonzero(labels == one))[:m] for one, m in zip(present, quotas, strict=True)]
+    )
+    return rows[_by_turns(labels[rows], len(rows), rng)]
+
+
+def _by_turns(labels: NDArray[np.int32] | None, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """A random order, any beginning of which has every class in about its share."""
-    order = rng.permutation(len(labels))
-    progress = np.empty(len(labels))
+    order = rng.permutation(n)
+    if labels is None:
+        return order
+    progress = np.empty(n)
     for label in np.unique(labels):
         rows = order[labels[order] == label]
         progress[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)

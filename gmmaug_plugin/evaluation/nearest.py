@@ -1,160 +1,287 @@
-"""The nearest photo, turned and mirrored as it likes: distances under the eight symmetries of a square.
+"""The nearest photo in any of the eight symmetries of a square, in three spaces.
 
-The inner products of an image with all eight copies of a photo need not cost eight matrix products: taken
-apart into its even and odd halves (:func:`gmmaug_plugin.models.symmetry.fold`), a turned photo is the same
-parts with other signs and in another order (J.-P. Serre, *Linear Representations of Finite Groups*, 1977,
-sections 2.6 and 2.7). Two products do the work of eight, exactly.
+One space alone is fooled. A copy that is brighter than its photo lies far from it in raw pixels, and a photo
+under a veil of low-frequency noise lies far from it in everything except the high-pass image.
+
+===========  ===================================================  ==========================================
+space        an image becomes                                     finds a photo again
+===========  ===================================================  ==========================================
+raw          its grey levels                                      with noise, blurred
+contrast     its grey levels with mean 0 and norm 1               with noise, blurred, brighter or duller
+high_pass    its difference to a Gaussian blur of sigma size/32   with noise, brighter or duller, under fog or
+             (4 at 128 pixels), with mean 0 and norm 1            uneven light, blurred no more than that
+===========  ===================================================  ==========================================
+
+Two images are sqrt(2 - 2 r) apart in "contrast", where r is their correlation. Raw grey levels are easily
+fooled both ways: a dull image without any detail lies near every dull photo.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
-from gmmaug_plugin.evaluation.spaces import Space, to_space
-from gmmaug_plugin.models.engine import NumpyEngine
-from gmmaug_plugin.models.symmetry import N_SYMMETRIES, fold, turned
+from gmmaug_plugin.checks import one_of
+from gmmaug_plugin.threads import limited_threads
 
-_ENGINE = NumpyEngine()
-_IMAGES_AT_ONCE = 1024
+Space = Literal["raw", "contrast", "high_pass"]
+SPACES: tuple[Space, ...] = get_args(Space)
+N_SYMMETRIES = 8
+
+_LEAST_NORM = 0.5
+"""Grey levels. One pixel that differs by one level makes a greater norm than this; rounding does not."""
+
+_TOLERANCE = 1e-4
+"""Of the squared norms: more than half precision and summation order change a product by."""
+
+_MOST_CANDIDATES = 8
+_IMAGES_AT_ONCE = 64
 _PHOTOS_AT_ONCE = 256
-_TURNED_AT_ONCE = 32
+
+Floats = NDArray[np.float32]
 
 
-def nearest_turned(
-    images: NDArray[np.uint8],
-    photos: NDArray[np.uint8],
-    space: Space,
-    *,
-    among: NDArray[np.intp] | None = None,
-    groups: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.float32]]:
-    """Find every image's nearest photo, in any of the eight symmetries.
-
-    Memory stays below 200 MB at 128 x 128, whatever the number of photos: they are read 256 at a time.
+def turned(images: NDArray[np.generic], symmetry: int) -> NDArray[np.generic]:
+    """Images (..., size, size) under one of the eight symmetries of the square, as a view.
 
     Args:
-        images: uint8 (n, image_size, image_size).
-        photos: uint8 (m, image_size, image_size), m at least 1; a memory-mapped array is never read whole.
-        space: What distances are measured in, see :mod:`gmmaug_plugin.evaluation.spaces`.
-        among: Positions of the photos to compare with (k,), k at least 1; None takes all of them.
-        groups: A number for every image (n,) and every photo to compare with (k,); an image is not compared
-            with photos of its own number. Every image must be left with one to compare with.
+        images: Any dtype.
+        symmetry: 0..7: half of it (rounded down) in quarter turns to the left, of the image itself where it
+            is even and of its left-right mirror image where it is odd.
+
+    Example:
+        >>> turned(np.array([[1, 2], [3, 4]]), 3).tolist()
+        [[1, 3], [2, 4]]
+    """
+    quarters, mirrored = divmod(symmetry, 2)
+    return np.rot90(images[..., ::-1] if mirrored else images, quarters, axes=(-2, -1))
+
+
+def to_space(images: NDArray[np.uint8], space: Space) -> Floats:
+    """Turn images into points of a space.
+
+    Args:
+        images: uint8 (n, size, size), values 0..255.
+        space: "raw", "contrast" or "high_pass".
 
     Returns:
-        int32 (n,), indices of photos; int8 (n,), how each is turned (see :func:`turned`); float32 (n,),
-        Euclidean distances, 0 for exact copies.
+        float32 (n, size, size). In "contrast" and "high_pass" every image has norm 1 and mean 0, except
+        images of one grey level: they become constant, which makes them as far from every other image as an
+        uncorrelated one, sqrt(2). A turned image becomes the turned point.
+
+    Raises:
+        ValueError: The space is unknown.
+
+    Example:
+        >>> to_space(np.array([[[0, 0], [8, 8]]], np.uint8), "contrast")
+        array([[[-0.5, -0.5],
+                [ 0.5,  0.5]]], dtype=float32)
+    """
+    one_of("space", space, SPACES)
+    points = images.astype(np.float32)
+    if space == "high_pass":
+        blur = _blur(points.shape[-1])
+        points -= blur @ points @ blur
+    if space != "raw":
+        flat_norms = _centre(points)[1]
+        flat = flat_norms < _LEAST_NORM
+        points /= np.where(flat, 1, flat_norms)[:, None, None]
+        points[flat] = 1 / points.shape[-1]
+    return points
+
+
+@cache
+def _blur(size: int) -> Floats:
+    """The Gaussian blur of a row of pixels as a symmetric matrix: far faster than the filter itself."""
+    sigma = max(1.0, size / 32)  # below one pixel a blur changes next to nothing
+    return gaussian_filter1d(np.eye(size), sigma, axis=0).astype(np.float32)
+
+
+def _centre(points: Floats) -> tuple[Floats, Floats]:
+    """Subtract each image's mean in place; return means and norms, float32 (n,)."""
+    means = points.mean(axis=(1, 2))
+    points -= means[:, None, None]
+    flat = points.reshape(len(points), -1)
+    return means, np.sqrt(np.einsum("ij,ij->i", flat, flat))
+
+
+class Found(NamedTuple):
+    """The nearest photo of every image: int32 positions, int8 symmetries, float32 distances, each (n,)."""
+
+    indices: NDArray[np.int32]
+    symmetries: NDArray[np.int8]
+    distances: Floats
+
+
+class PhotoBank:
+    """Photos ready to be compared with many images.
+
+    Inner products of an image with all eight copies of a photo need not cost eight matrix products: split
+    into even and odd halves, a mirrored photo is the same parts with other signs (J.-P. Serre, *Linear
+    Representations of Finite Groups*, 1977, sections 2.6 and 2.7). The products only propose candidates;
+    distances come from differences of pixels. So an image's result is bit for bit the same whatever other
+    images it is compared together with.
+
+    Memory: 4 bytes a pixel, 66 MB for 1,000 photos of 128 x 128. Any number of threads may use one bank.
+
+    Args:
+        photos: uint8 (m, size, size), m at least 1.
 
     Example:
         >>> photos = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
-        >>> [found.tolist() for found in nearest_turned(photos[:, ::-1, ::-1], photos, "raw")]
+        >>> [found.tolist() for found in PhotoBank(photos).nearest(photos[:, ::-1, ::-1])["raw"]]
         [[0, 1], [4, 4], [0.0, 0.0]]
     """
-    among = np.arange(len(photos)) if among is None else among
-    indices = np.empty(len(images), np.int32)
-    level = _level(photos, among)
-    for begin in range(0, len(images), _IMAGES_AT_ONCE):
-        rows = slice(begin, begin + _IMAGES_AT_ONCE)
-        own = None if groups is None else (groups[0][rows], groups[1])
-        indices[rows] = _nearest_rows(images[rows], photos, among, space, level, own)
-    return indices, *_measured(images, photos, indices, space)
 
-
-def _level(photos: NDArray[np.uint8], among: NDArray[np.intp]) -> np.float32:
-    """The mean grey level. Sums of bytes are exact, so they may be taken in parts."""
-    parts = range(0, len(among), _PHOTOS_AT_ONCE)
-    total = sum(int(photos[among[begin : begin + _PHOTOS_AT_ONCE]].sum()) for begin in parts)
-    return np.float32(total / (len(among) * photos[0].size))
-
-
-def _nearest_rows(
-    images: NDArray[np.uint8],
-    photos: NDArray[np.uint8],
-    among: NDArray[np.intp],
-    space: Space,
-    level: np.float32,
-    groups: tuple[NDArray[np.int32], NDArray[np.int32]] | None,
-) -> NDArray[np.int32]:
-    folded = _Folded.of(images, space, level)
-    best = np.full(len(images), np.inf, np.float32)
-    indices = np.zeros(len(images), np.int32)
-    for begin in range(0, len(among), _PHOTOS_AT_ONCE):
-        columns = slice(begin, begin + _PHOTOS_AT_ONCE)
-        others = _Folded.of(photos[among[columns]], space, level)
-        squares = others.squares - 2 * folded.greatest_products(others)
-        if groups is not None:
-            squares[groups[0][:, np.newaxis] == groups[1][columns]] = np.inf
-        nearest = squares.argmin(axis=1)
-        found = squares[np.arange(len(images)), nearest]
-        better = found < best
-        best[better], indices[better] = found[better], among[begin + nearest[better]]
-    return indices
-
-
-@dataclass(frozen=True)
-class _Folded:
-    """Points of a space, taken apart.
-
-    Attributes:
-        parts: float32 (n, 4, image_size²/4): even in both axes, odd in both, and the two mixed ones.
-        squares: float32 (n,), squared norms.
-    """
-
-    parts: NDArray[np.float32]
-    squares: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, images: NDArray[np.uint8], space: Space, level: np.float32) -> "_Folded":
-        """Fold images; ``level`` is what to take off the grey levels, so that products keep their digits."""
-        size = images.shape[1]
-        side = (size + 1) // 2
-        parts = np.empty((len(images), 4, side, side), np.float32)
-        for begin in range(0, len(images), _PHOTOS_AT_ONCE):
+    def __init__(self, photos: NDArray[np.uint8]) -> None:
+        self.photos = photos
+        half = (photos.shape[1] + 1) // 2
+        self._parts = {kind: np.empty((4, len(photos), half * half), np.float16) for kind in ("gray", "fine")}
+        self._means, self._norms = np.empty((2, len(photos)), np.float32)
+        for begin in range(0, len(photos), _PHOTOS_AT_ONCE):
             rows = slice(begin, begin + _PHOTOS_AT_ONCE)
-            points = to_space(images[rows], space).reshape(-1, size, size)
-            if space == "raw":
-                points -= level
-            np.concatenate(fold(_ENGINE, _even_sided(points), "d4"), axis=1, out=parts[rows])
-        flat = parts.reshape(len(images), 4, -1)
-        flat *= 2  # the parts of an image have a quarter of its squared norm
-        return cls(flat, np.einsum("ijk,ijk->i", flat, flat))
+            gray = photos[rows].astype(np.float32)
+            self._means[rows], self._norms[rows] = _centre(gray)
+            self._parts["gray"][:, rows] = _fold(gray)
+            self._parts["fine"][:, rows] = _fold(to_space(photos[rows], "high_pass"))
 
-    def greatest_products(self, others: "_Folded") -> NDArray[np.float32]:
+    def nearest(
+        self,
+        images: NDArray[np.uint8],
+        spaces: Sequence[Space] = SPACES,
+        *,
+        leave_out: NDArray[np.bool_] | None = None,
+    ) -> dict[Space, Found]:
+        """Find every image's nearest photo, in any of the eight symmetries.
+
+        Args:
+            images: uint8 (n, size, size).
+            spaces: Where distances are measured.
+            leave_out: bool (n, m), photos that an image is not compared with; one at least must be left.
+
+        Returns:
+            By space: positions of photos, how each is turned (see :func:`turned`), and Euclidean distances,
+            0 for exact copies.
+        """
+        n = len(images)
+        found = {
+            one: Found(np.zeros(n, np.int32), np.zeros(n, np.int8), np.zeros(n, np.float32)) for one in spaces
+        }
+        with limited_threads():
+            for begin in range(0, n, _IMAGES_AT_ONCE):
+                rows = slice(begin, begin + _IMAGES_AT_ONCE)
+                block = {
+                    space: Found(one.indices[rows], one.symmetries[rows], one.distances[rows])
+                    for space, one in found.items()
+                }
+                self._nearest_of_block(images[rows], block, None if leave_out is None else leave_out[rows])
+        return found
+
+    def _nearest_of_block(
+        self,
+        images: NDArray[np.uint8],
+        found: dict[Space, Found],
+        leave_out: NDArray[np.bool_] | None,
+    ) -> None:
+        """Fill in the result of a few images."""
+        for space, (squares, slack) in self._estimates(images, list(found)).items():
+            if leave_out is not None:
+                squares[leave_out] = np.inf
+            near = squares <= squares.min(axis=1, keepdims=True) + slack
+            one = found[space]
+            for row, image in enumerate(images):
+                candidates = np.flatnonzero(near[row])
+                if len(candidates) > _MOST_CANDIDATES:
+                    closest = np.argsort(squares[row, candidates], kind="stable")
+                    candidates = np.sort(candidates[closest[:_MOST_CANDIDATES]])
+                one.indices[row], one.symmetries[row], one.distances[row] = self._measured(
+                    image, candidates, space
+                )
+
+    def _estimates(
+        self, images: NDArray[np.uint8], spaces: Sequence[Space]
+    ) -> dict[Space, tuple[Floats, Floats]]:
+        """Squared distances (n, m) and their uncertainty (n, 1), from products at half precision."""
+        estimates: dict[Space, tuple[Floats, Floats]] = {}
+        slack = np.full((len(images), 1), 2 * _TOLERANCE, np.float32)
+        if "raw" in spaces or "contrast" in spaces:
+            gray = images.astype(np.float32)
+            means, norms = _centre(gray)
+            means, norms = means[:, None], norms[:, None]
+            products = self._greatest_products(gray, "gray")
+            if "raw" in spaces:
+                levels = gray[0].size * (means - self._means) ** 2
+                squares = norms**2 + self._norms**2 + levels - 2 * products
+                largest = norms**2 + self._norms.max() ** 2
+                estimates["raw"] = (
+                    np.asarray(squares, np.float32),
+                    np.asarray(_TOLERANCE * largest, np.float32),
+                )
+            if "contrast" in spaces:
+                flat, flat_photos = norms < _LEAST_NORM, self._norms < _LEAST_NORM
+                either = flat | flat_photos
+                cosines = products / np.where(either, 1, norms * self._norms)
+                cosines = np.where(either, flat & flat_photos, cosines).astype(np.float32)
+                estimates["contrast"] = np.asarray(2 - 2 * cosines, np.float32), slack
+        if "high_pass" in spaces:
+            fine = to_space(images, "high_pass")
+            estimates["high_pass"] = 2 - 2 * self._greatest_products(fine, "fine"), slack
+        return estimates
+
+    def _greatest_products(self, points: Floats, kind: str) -> Floats:
         """The greatest inner product over the eight symmetries, (n, m).
 
         With both axes mirrored or neither, the even and the odd parts agree in sign, and so do the two mixed
-        ones; with one axis mirrored, they differ. A transposition on top exchanges the mixed parts.
+        ones; with one axis mirrored, they differ. The other four symmetries transpose the image first.
         """
-        side = round(self.parts.shape[2] ** 0.5)
-        even, odd, first, second = self.parts.transpose(1, 0, 2)
-        photo_even, photo_odd, photo_first, photo_second = others.parts.transpose(1, 0, 2)
-        straight = _greatest(
-            even @ photo_even.T, odd @ photo_odd.T, first @ photo_first.T, second @ photo_second.T
-        )
-        photo_even, photo_odd = (
-            part.reshape(-1, side, side).swapaxes(1, 2).reshape(part.shape)
-            for part in (photo_even, photo_odd)
-        )
-        transposed = _greatest(
-            even @ photo_even.T, odd @ photo_odd.T, first @ photo_second.T, second @ photo_first.T
-        )
-        np.maximum(straight, transposed, out=straight)
-        return straight
+        upright, transposed = _fold(points), _fold(points.swapaxes(1, 2))
+        both = np.concatenate([upright, transposed], axis=1)
+        greatest = np.empty((len(points), len(self.photos)), np.float32)
+        for begin in range(0, len(self.photos), _PHOTOS_AT_ONCE):
+            columns = slice(begin, begin + _PHOTOS_AT_ONCE)
+            even, odd, first, second = (
+                mine @ photos.astype(np.float32).T
+                for mine, photos in zip(both, self._parts[kind][:, columns], strict=True)
+            )
+            products = np.maximum(even + odd + np.abs(first + second), even - odd + np.abs(first - second))
+            greatest[:, columns] = np.maximum(products[: len(points)], products[len(points) :])
+        return greatest
+
+    def _measured(
+        self, image: NDArray[np.uint8], candidates: NDArray[np.intp], space: Space
+    ) -> tuple[int, int, float]:
+        """The nearest of some photos by differences of pixels: position, symmetry, distance."""
+        point = to_space(image[None], space)[0]
+        photos = to_space(self.photos[candidates], space)
+        squares = np.empty((len(candidates), N_SYMMETRIES), np.float32)
+        for symmetry in range(N_SYMMETRIES):
+            difference = (turned(photos, symmetry) - point).reshape(len(candidates), -1)
+            squares[:, symmetry] = np.einsum("ij,ij->i", difference, difference)
+        row, symmetry = divmod(int(squares.argmin()), N_SYMMETRIES)
+        return int(candidates[row]), symmetry, float(np.sqrt(squares[row, symmetry]))
 
 
-def _greatest(
-    even: NDArray[np.float32],
-    odd: NDArray[np.float32],
-    first: NDArray[np.float32],
-    second: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    agree: NDArray[np.float32] = even + odd + np.abs(first + second)
-    differ = even - odd + np.abs(first - second)
-    np.maximum(agree, differ, out=agree)
-    return agree
+def _fold(points: Floats) -> Floats:
+    """Even, odd and the two mixed parts of images (n, size, size) under mirroring: (4, n, h²).
+
+    The parts keep inner products: the products of the parts add up to the product of the images.
+    """
+    points = _even_sided(points)
+    half = points.shape[1] // 2
+    left, right = points[:, :, :half], points[:, :, : half - 1 : -1]
+    parts = []
+    for columns in (left + right, left - right):
+        top, bottom = columns[:, :half], columns[:, : half - 1 : -1]
+        parts += [top + bottom, top - bottom]
+    even, odd_rows, odd_columns, odd = parts
+    folded = np.stack([even, odd, odd_columns, odd_rows])
+    return (np.float32(0.5) * folded).reshape(4, len(points), -1)
 
 
-def _even_sided(points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _even_sided(points: Floats) -> Floats:
     """Halve the middle row and column of odd sizes into two: distances and symmetries stay as they are."""
     for axis in (1, 2):
         size = points.shape[axis]
@@ -164,23 +291,3 @@ def _even_sided(points: NDArray[np.float32]) -> NDArray[np.float32]:
             middle[axis] = slice(size // 2, size // 2 + 2)
             points[tuple(middle)] *= np.float32(0.5**0.5)
     return points
-
-
-def _measured(
-    images: NDArray[np.uint8], photos: NDArray[np.uint8], indices: NDArray[np.int32], space: Space
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """How the photos found are turned, and how far they are, from differences: products cancel badly."""
-    symmetries = np.empty(len(images), np.int8)
-    distances = np.empty(len(images), np.float32)
-    size = images.shape[1]
-    for begin in range(0, len(images), _TURNED_AT_ONCE):
-        rows = slice(begin, begin + _TURNED_AT_ONCE)
-        points = to_space(images[rows], space)
-        originals = to_space(photos[indices[rows]], space).reshape(-1, size, size)
-        squares = np.empty((N_SYMMETRIES, len(points)), np.float32)
-        for symmetry in range(N_SYMMETRIES):
-            difference = points - turned(originals, symmetry).reshape(points.shape)
-            squares[symmetry] = np.einsum("ij,ij->i", difference, difference)
-        symmetries[rows] = squares.argmin(axis=0)
-        distances[rows] = np.sqrt(squares.min(axis=0))
-    return symmetries, distances

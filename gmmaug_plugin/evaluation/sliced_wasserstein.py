@@ -5,8 +5,8 @@ texture, shapes, or large forms and light. T. Karras, T. Aila, S. Laine and J. L
 of GANs for improved quality, stability, and variation", ICLR 2018, section 5, with the distance of
 J. Rabin, G. Peyré, J. Delon and M. Bernot, "Wasserstein barycenter and its application to texture mixing",
 SSVM 2011, and the pyramid of P. J. Burt and E. H. Adelson, "The Laplacian pyramid as a compact image code",
-*IEEE Trans. Communications* 31, 1983. Other than there: grey images, 256 projections instead of 512, patches
-are standardised by the reference's mean and deviation, so that a lack of contrast counts.
+*IEEE Trans. Communications* 31, 1983. Other than there: grayscale images, 256 projections instead of 512,
+and patches standardised by the reference's mean and deviation, so that a lack of contrast counts.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.evaluation.measures import Measure, check_stack
+from gmmaug_plugin.evaluation.measures import Measure, as_gray
 
 SOURCE = "Karras et al., ICLR 2018, section 5; Rabin et al., SSVM 2011; Burt & Adelson, 1983"
 SLACK = 2.0
-"""A level is good up to so many times the real figure, which real photos of their own rarely exceed."""
+"""A level is good up to so many times the real figure, which further real photos rarely exceed."""
 
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 _SMALLEST_LEVEL = 16
@@ -35,20 +35,17 @@ _N_SPLITS = 4
 _CHUNK = 64
 """Images whose pyramids are in memory at a time."""
 
-_WEAK = 0.85
-"""Of the photos' contrast: less is told as blur, and so much more than theirs as noise."""
-
 _LEAST_DEVIATION = 0.1
 """In grey levels: less than what rounding to bytes alone causes (0.29)."""
 
 
 def laplacian_pyramid(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Take images apart by scale.
+    """Split images by scale.
 
     Sizes are halved, odd ones rounded up, as long as both sides stay at least 16.
 
     Args:
-        images: uint8 (n, h, w).
+        images: uint8 (n, h, w) or (n, h, w, 3).
 
     Returns:
         Band-pass levels, float32 (n, h', w') in grey levels, the finest first, and last what remains: the
@@ -58,7 +55,7 @@ def laplacian_pyramid(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         >>> [level.shape[1] for level in laplacian_pyramid(np.zeros((2, 100, 100), np.uint8))]
         [100, 50, 25]
     """
-    current = check_stack("images", images, 1).astype(np.float32)
+    current = as_gray("images", images).astype(np.float32)
     levels = []
     while (min(current.shape[1:]) + 1) // 2 >= _SMALLEST_LEVEL:
         reduced = _smooth(current)[:, ::2, ::2]
@@ -89,16 +86,10 @@ class LevelDistance:
         size: Height of the level in pixels.
         distance: Mean absolute difference of sorted projections, times 1000. The reference's standardised
             pixels have a deviation of one.
-        contrast: Root mean square of the images' patches over that of the reference's, both about the
-            reference's mean: below 1 for blurred images, above for noisy ones.
-        evenness: Median energy of the images' patches, as a share of their mean energy, over the same of the
-            reference: above 1 for fog or grain, which is everywhere alike, where photos have edges.
     """
 
     size: int
     distance: float
-    contrast: float
-    evenness: float
 
 
 def sliced_wasserstein(
@@ -112,9 +103,9 @@ def sliced_wasserstein(
     """Compare images with a reference, level by level.
 
     Args:
-        images: uint8 (n, h, w).
-        reference: uint8 (m, h, w), of the same size. As many as there are images, ideally: the fewer they
-            are, the larger the distance even of real photos.
+        images: uint8 (n, h, w) or (n, h, w, 3); luma is compared.
+        reference: The same of m images, of the same size. As many as there are images, ideally: the fewer
+            they are, the larger the distance even of real photos.
         n_projections: Random directions per level.
         n_patches: Patches per level of either, about: every image gives equally many.
         random_state: Seed of directions and patches.
@@ -131,7 +122,8 @@ def sliced_wasserstein(
         [32, 16]
     """
     whole_number("n_projections", n_projections, 1)
-    n = min(len(check_stack("images", images)), len(check_stack("reference", reference)))
+    images, reference = as_gray("images", images, 2), as_gray("reference", reference, 2)
+    n = min(len(images), len(reference))
     if images.shape[1:] != reference.shape[1:]:
         raise ValueError(
             f"images must have the reference's size {reference.shape[1:]}. Received: {images.shape[1:]}"
@@ -139,15 +131,17 @@ def sliced_wasserstein(
     seed = whole_number("random_state", random_state, 0)
     per_image = max(1, whole_number("n_patches", n_patches, 1) // n)
     banks = [
-        cut_patches(one[:n], per_image, np.random.default_rng([seed, which]))
+        _cut_patches(one[:n], per_image, np.random.default_rng([seed, which]))
         for which, one in enumerate((images, reference))
     ]
     rng = np.random.default_rng([seed, 2])
     levels = zip(_level_sizes(images.shape[1]), zip(*banks, strict=True), strict=False)
-    return [_compare(size, other, [own], n_projections, rng)[0] for size, (own, other) in levels]
+    return [
+        LevelDistance(size, _distances(other, [own], n_projections, rng)[0]) for size, (own, other) in levels
+    ]
 
 
-def cut_patches(
+def _cut_patches(
     images: NDArray[np.uint8], per_image: int, rng: np.random.Generator
 ) -> list[NDArray[np.float32]]:
     """Cut random patches of 7 x 7 pixels out of the pyramids of images (n, h, w), the finest level first.
@@ -175,123 +169,93 @@ def _level_sizes(height: int) -> Iterator[int]:
         height = (height + 1) // 2
 
 
-def _compare(
-    size: int,
+def _distances(
     reference: NDArray[np.float32],
     others: list[NDArray[np.float32]],
     n_projections: int,
     rng: np.random.Generator,
-) -> list[LevelDistance]:
+) -> list[float]:
     """Compare patches (n, per_image, p) of several sets with those of one reference."""
     flat = reference.reshape(-1, reference.shape[-1])
     mean, deviation = flat.mean(axis=0), np.maximum(flat.std(axis=0), _LEAST_DEVIATION)
     directions = rng.normal(size=(len(mean), n_projections)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=0)
-    own = (flat - mean) / deviation
-    own_sorted, own_energy = _sorted(own, directions), np.square(own).mean(axis=1)
-    told = []
-    for other in others:
-        patches = (other.reshape(flat.shape) - mean) / deviation
-        gap = np.abs(_sorted(patches, directions) - own_sorted).mean(dtype=np.float64)
-        energy = np.square(patches).mean(axis=1)
-        contrast = np.sqrt(_ratio(energy.mean(), own_energy.mean()))
-        evenness = _ratio(_evenness(energy), _evenness(own_energy))
-        told.append(LevelDistance(size, 1000 * float(gap), float(contrast), evenness))
-    return told
 
+    def projected(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        points = (patches.reshape(flat.shape) - mean) / deviation
+        return np.sort(np.ascontiguousarray((points @ directions).T), axis=1)
 
-def _sorted(patches: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Projections in ascending order along every direction, (n_directions, n_patches)."""
-    return np.sort(np.ascontiguousarray((patches @ directions).T), axis=1)
-
-
-def _evenness(energy: NDArray[np.float32]) -> float:
-    return _ratio(float(np.median(energy)), float(energy.mean()))
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else 1.0
+    own = projected(reference)
+    return [1000 * float(np.abs(projected(other) - own).mean(dtype=np.float64)) for other in others]
 
 
 def measure_sliced_wasserstein(
-    samples: NDArray[np.uint8], photos: NDArray[np.uint8], *, random_state: int = 0
+    images: NDArray[np.uint8], photos: NDArray[np.uint8], *, random_state: int = 0
 ) -> list[Measure]:
-    """Compare samples with photos, beside photos with photos.
+    """Compare images with photos, beside photos with photos.
 
     The photos are split four times into two halves at random; with each split, 64 projections compare
-    one half, and equally many samples, with the other half, and the figures are averaged: a single split
-    of a few hundred photos gives half or double the figure by chance. A level is good if the samples'
+    one half, and equally many images, with the other half, and the figures are averaged: a single split
+    of a few hundred photos gives half or double the figure by chance. A level is good if the images'
     distance is at most twice the photos'. There are about 24,000 patches per level, but at most 128 of an
     image.
 
     Args:
-        samples: uint8 (n, h, w).
-        photos: Real photos, uint8 (m, h, w); twice as many as samples are used, if there are.
+        images: uint8 (n, h, w) or (n, h, w, 3).
+        photos: Real photos, the same of m; twice as many as images are used, if there are.
         random_state: Seed of splits, patches and directions.
 
     Returns:
         A measure per level, the finest first: ``sliced_wasserstein_128``, and so on, times 1000.
     """
-    n = min(len(check_stack("samples", samples)), len(check_stack("photos", photos, 4)) // 2)
+    images, photos = as_gray("images", images, 2), as_gray("photos", photos, 4)
+    n = min(len(images), len(photos) // 2)
     rng = np.random.default_rng([whole_number("random_state", random_state, 0), 3])
     photos = photos[rng.permutation(len(photos))[: 2 * n]]
     per_image = min(_MOST_PER_IMAGE, max(1, _N_PATCHES // n))
     banks = zip(
         _level_sizes(photos.shape[1]),
-        cut_patches(samples[:n], per_image, rng),
-        cut_patches(photos, per_image, rng),
+        _cut_patches(images[:n], per_image, rng),
+        _cut_patches(photos, per_image, rng),
         strict=False,
     )
-    pairs = []
-    for size, of_samples, of_photos in banks:
+    levels = []
+    for size, of_images, of_photos in banks:
         figures = []
         for _ in range(_N_SPLITS):
             order = rng.permutation(2 * n)
-            sets = [of_samples, of_photos[order[:n]]]
-            figures.append(_compare(size, of_photos[order[n:]], sets, _N_PROJECTIONS // _N_SPLITS, rng))
-        pairs.append([_mean(list(one)) for one in zip(*figures, strict=True)])
-    return [_as_measure(value, real, place, len(pairs)) for place, (value, real) in enumerate(pairs)]
+            sets = [of_images, of_photos[order[:n]]]
+            figures.append(_distances(of_photos[order[n:]], sets, _N_PROJECTIONS // _N_SPLITS, rng))
+        levels.append((size, np.mean(figures, axis=0).tolist()))
+    return [_as_measure(size, pair, place, len(levels)) for place, (size, pair) in enumerate(levels)]
 
 
-def _mean(figures: list[LevelDistance]) -> LevelDistance:
-    means = np.mean([(one.distance, one.contrast, one.evenness) for one in figures], axis=0)
-    return LevelDistance(figures[0].size, *means.tolist())
-
-
-def _as_measure(value: LevelDistance, real: LevelDistance, place: int, n_levels: int) -> Measure:
-    good = value.distance <= SLACK * real.distance
-    subject = _subject(place, n_levels)
+def _as_measure(size: int, pair: list[float], place: int, n_levels: int) -> Measure:
+    value, real = pair
+    good = value <= SLACK * real
+    subject, verb = _subject(place, n_levels)
+    verdict = f"{subject} in the images {verb} as in the photos."
+    if not good:
+        times = f"{value / real:.2g} times" if real else "many times"
+        verdict = (
+            f"{subject} of the images {'differ' if verb == 'are' else 'differs'} {times} as much from the "
+            "photos as photos differ from each other."
+        )
     return Measure(
-        name=f"sliced_wasserstein_{value.size}",
-        title=f"{subject}, sliced Wasserstein distance at {value.size} pixels",
-        value=value.distance,
-        real=real.distance,
+        name=f"sliced_wasserstein_{size}",
+        title=f"{subject}, sliced Wasserstein distance at {size} pixels",
+        value=value,
+        real=real,
         unit="",
         good=good,
-        verdict=_verdict(subject, value, real, good=good),
+        verdict=verdict,
         source=SOURCE,
     )
 
 
-def _subject(place: int, n_levels: int) -> str:
+def _subject(place: int, n_levels: int) -> tuple[str, str]:
     if place == n_levels - 1:
-        return "Large forms and light"
-    return "Fine texture" if place == 0 else "Coarser texture" if place < n_levels / 2 else "Shapes"
-
-
-def _verdict(subject: str, value: LevelDistance, real: LevelDistance, *, good: bool) -> str:
-    plural = subject in ("Shapes", "Large forms and light")
-    if good:
-        return f"{subject} in the samples {'are' if plural else 'is'} as in the photos."
-    told = (
-        f"{subject} {'differ' if plural else 'differs'} {_ratio(value.distance, real.distance):.2g} times as "
-        "much from the photos' as photos differ from each other"
-    )
-    strength = f"with {100 * value.contrast / real.contrast:.0f} % of the photos' contrast"
-    if value.contrast < _WEAK * real.contrast:
-        return f"{told}, {strength}: the samples are blurred or foggy."
-    if value.contrast > real.contrast / _WEAK:
-        return f"{told}, {strength}: the samples are noisy or harsh."
-    if value.evenness > real.evenness / _WEAK:
-        return f"{told}: it lies all over the samples like fog or grain, where photos have edges and calm."
-    return f"{told}, though with about the same contrast."
+        return "Large forms and light", "are"
+    if place == 0:
+        return "Fine texture", "is"
+    return ("Coarser texture", "is") if place < n_levels / 2 else ("Shapes", "are")

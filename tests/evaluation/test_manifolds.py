@@ -34,12 +34,12 @@ def test_precision_falls_for_strangers_and_recall_for_missing_kinds() -> None:
         np.arange(100)[:, None] < 50, photos, np.array([15.0, 99.0]) + rng.normal(size=(100, 2))
     )
     one_kind = kinds[0] + rng.normal(size=(100, 2))
-    for samples, precision, recall in (
+    for images, precision, recall in (
         (photos, True, True),
         (strangers, False, True),
         (one_kind, True, False),
     ):
-        found = measure_manifolds(samples, photos, reference)
+        found = measure_manifolds(images, photos, reference)
         assert [one.name for one in found] == ["precision", "recall"]
         assert [one.good for one in found] == [precision, recall]
     assert found[1].value == pytest.approx(50, abs=5)

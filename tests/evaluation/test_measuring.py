@@ -5,126 +5,121 @@ import numpy as np
 import pytest
 
 from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.evaluation import measuring
-from gmmaug_plugin.evaluation.copies import CopyDetector
+from gmmaug_plugin.evaluation import CopyDetector, measure_images, measuring
 from gmmaug_plugin.evaluation.features import FeatureExtractor
-from gmmaug_plugin.evaluation.measuring import measure_model
-from gmmaug_plugin.images import PhotoSet, load_photos
-from gmmaug_plugin.models import PCAMixture
-from tests.factories import fit_pca as fit
+from gmmaug_plugin.photos import PhotoSet, load_photos
 
-
-class Copier:
-    """Gives its photos back; knows nothing of likelihoods but that they are its own."""
-
-    def __init__(self, photos: PhotoSet) -> None:
-        self.photos = photos
-        self.image_size = photos.images.shape[1]
-
-    def sample(self, n: int, *, seed: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-        chosen = np.random.default_rng(seed).integers(0, len(self.photos.images), n)
-        labels = self.photos.labels
-        return self.photos.images[chosen], None if labels is None else labels[chosen]
-
-    def score_samples(self, images: np.ndarray) -> np.ndarray:
-        known = {photo.tobytes() for photo in self.photos.images}
-        bits = np.array([1.0 if image.tobytes() in known else 9.0 for image in images])
-        return -bits * np.log(2) * self.image_size**2
+Sets = tuple[PhotoSet, PhotoSet, PhotoSet]
 
 
 @pytest.fixture(scope="module")
-def sets() -> tuple[PhotoSet, PhotoSet]:
-    images, labels, names = make_flowers(160, image_size=32, n_classes=2)
-    named = np.array(names)[labels]
-    return (
-        load_photos(images[:120], named[:120].tolist(), quiet=True),
-        load_photos(images[120:], named[120:].tolist(), quiet=True),
+def sets() -> Sets:
+    """Training photos, photos held back, and others of the same law; a quarter of them of class 1."""
+    images, labels, names = make_flowers(320, image_size=32, n_classes=2)
+    kept = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 3 == 0))
+    images, named = images[kept], np.array(names)[labels[kept]]
+    parts = np.split(np.arange(len(kept)), [100, 130])
+    training, held_back, others = (
+        load_photos(images[part], named[part].tolist(), quiet=True) for part in parts
     )
+    return training, held_back, others
 
 
 @pytest.fixture(scope="module")
-def model(sets: tuple[PhotoSet, PhotoSet]) -> PCAMixture:
-    return fit(sets[0].images, sets[0].labels, n_components=2, holdout=0, allow_copies=True, quiet=True)
-
-
-@pytest.fixture(scope="module")
-def detector(sets: tuple[PhotoSet, PhotoSet]) -> CopyDetector:
-    training, held_back = sets
+def detector(sets: Sets) -> CopyDetector:
+    training, held_back, _ = sets
     return CopyDetector(training.images, training.labels, held_back.images, held_back.labels)
 
 
 def test_all_measures_come_in_order_with_sentences(
-    sets: tuple[PhotoSet, PhotoSet],
-    model: PCAMixture,
-    detector: CopyDetector,
-    monkeypatch: pytest.MonkeyPatch,
+    sets: Sets, detector: CopyDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tensorflow")
+    pytest.importorskip("keras")
     monkeypatch.setattr(measuring, "FeatureExtractor", partial(FeatureExtractor, n_steps=20))
-    found = measure_model(model, *sets, detector=detector, n_samples=60)
+    training, held_back, others = sets
+    found = measure_images(others.images, others.labels, training, held_back, detector=detector)
     assert [one.name for one in found.measures] == [
         "copies_raw",
         "copies_contrast",
         "copies_high_pass",
         "sliced_wasserstein_32",
         "sliced_wasserstein_16",
-        "different_bins",
+        "contrast",
+        "tile_contrast",
+        "flat_tiles",
         "precision",
         "recall",
         "frechet_distance",
-        "bits_per_pixel",
     ]
     assert all(one.verdict.endswith((".", "judge.")) and one.source for one in found.measures)
     assert all(one.real is not None for one in found.measures)
-    (told,) = found.notes
-    assert f"{100 * found.feature_accuracy:.0f} % of unseen photos right" in told
-    assert found.samples.shape == (60, 32, 32)
-    assert 0 <= found.feature_accuracy <= 1  # type: ignore[operator]
-    told = json.loads(json.dumps(found.as_json()))
-    assert told["n_samples"] == 60
-    assert told["measures"][0]["name"] == "copies_raw"
-    assert told["calibration"]["n_photos"] == 40
-    assert found["recall"].unit == "%"
+    assert found["copies_raw"].good
+    assert found["sliced_wasserstein_32"].good
+    assert found["contrast"].good
+    assert f"{100 * found.feature_accuracy:.0f} % of unseen photos right" in found.notes[-1]
+    written = json.loads(json.dumps(found.as_json()))
+    assert written["n_images"] == found.n_images
+    assert written["measures"][0]["name"] == "copies_raw"
     with pytest.raises(KeyError):
         found["colour"]
 
 
-def test_a_copying_model_is_told_so(sets: tuple[PhotoSet, PhotoSet], detector: CopyDetector) -> None:
-    found = measure_model(Copier(sets[0]), *sets, detector=detector, n_samples=60, features=False)
+def test_photos_given_back_are_copies(sets: Sets, detector: CopyDetector) -> None:
+    training, held_back, _ = sets
+    found = measure_images(
+        training.images, training.labels, training, held_back, detector=detector, features=False
+    )
     for space in ("raw", "contrast", "high_pass"):
         assert found[f"copies_{space}"].value == 100.0
         assert found[f"copies_{space}"].good is False
-        assert "the model copies" in found[f"copies_{space}"].verdict
     assert found["sliced_wasserstein_32"].good
-    assert found["bits_per_pixel"].value == pytest.approx(9.0)
-    assert found["bits_per_pixel"].real == pytest.approx(1.0)
-    assert found["bits_per_pixel"].good is False
-    assert found.calibration is None
 
 
-def test_the_seed_decides(sets: tuple[PhotoSet, PhotoSet], model: PCAMixture) -> None:
+def test_images_are_compared_with_classes_as_frequent_as_in_the_photos(sets: Sets) -> None:
+    """A pool with as many images of each class, beside photos with three times more of one than the other."""
+    training, _, others = sets
+    labels = np.asarray(others.labels)
+    counts = np.bincount(labels)
+    balanced = np.concatenate([np.flatnonzero(labels == one)[: counts.min()] for one in (0, 1)])
+    found = measure_images(
+        others.images[balanced], labels[balanced], training, None, detector=None, features=False
+    )
+    share = np.bincount(np.asarray(training.labels)).max() / len(training.images)
+    assert found.n_images == pytest.approx(counts.min() / share, abs=2)
+    assert any("classes as in the photos" in note for note in found.notes)
+
+
+def test_the_seed_decides(sets: Sets) -> None:
+    training, _, others = sets
     first, again, other = (
-        measure_model(model, *sets, detector=None, n_samples=40, features=False, random_state=seed).as_json()
+        measure_images(
+            others.images, others.labels, training, detector=None, features=False, random_state=seed
+        ).as_json()
         for seed in (1, 1, 2)
     )
     assert first == again
     assert first["measures"] != other["measures"]
 
 
-def test_what_cannot_be_measured_is_told(model: PCAMixture) -> None:
-    images = make_flowers(8, image_size=32, n_classes=2)[0]
-    few = load_photos(images, quiet=True)
-    found = measure_model(model, few, None, detector=None, n_samples=10)
-    assert {one.name for one in found.measures} == {"sliced_wasserstein_32", "sliced_wasserstein_16"}
-    assert len(found.notes) == 3
+def test_colour_and_photos_without_classes_are_measured() -> None:
+    images = np.repeat(make_flowers(40, image_size=32, n_classes=1)[0][..., None], 3, axis=3)
+    photos = PhotoSet(images[:20], None, (), ())
+    found = measure_images(images[20:], None, photos, detector=CopyDetector(images[:20]))
+    assert found["copies_raw"].good
+    assert any("at least 2 classes" in note for note in found.notes)
+
+
+def test_too_few_photos_are_refused() -> None:
+    images, labels, names = make_flowers(8, image_size=32, n_classes=2)
+    few = PhotoSet(images, labels, tuple(names), ())
     with pytest.raises(ValueError, match=r"2 classes of 8 photos\. Received: 0 such"):
-        measure_model(model, few, None, detector=None, features=True)
+        measure_images(images, labels, few, detector=None, features=True)
     with pytest.raises(ValueError, match=r"at least 4 photos\. Received: 3"):
-        measure_model(model, load_photos(images[:3], quiet=True), None, detector=None)
+        measure_images(images, labels, few.take([0, 1, 2]), detector=None)
 
 
 def test_figures_of_a_network_that_knows_nothing_are_not_judged(
-    sets: tuple[PhotoSet, PhotoSet], model: PCAMixture, monkeypatch: pytest.MonkeyPatch
+    sets: Sets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Blind:
         accuracy, chance, trusted = 0.5, 0.5, False
@@ -135,7 +130,8 @@ def test_figures_of_a_network_that_knows_nothing_are_not_judged(
             return np.random.default_rng(0).normal(size=(len(images), 4)) + images.mean()
 
     monkeypatch.setattr(measuring, "FeatureExtractor", Blind)
-    found = measure_model(model, *sets, detector=None, n_samples=40, features=True)
+    training, _, others = sets
+    found = measure_images(others.images, others.labels, training, detector=None, features=True)
     for name in ("precision", "recall", "frechet_distance"):
         assert found[name].good is None
         assert "only 50 % of unseen photos" in found[name].verdict

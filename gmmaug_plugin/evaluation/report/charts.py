@@ -1,33 +1,28 @@
 """The report's charts, as SVG that takes its colours from the page.
 
-Nothing but our own words is drawn: names of classes stay in the page, where they wrap, or in a chart's title,
-which is read out and not drawn.
+Nothing but the package's own words and option names are drawn: names of classes stay in the page, where they
+wrap, or in a chart's title, which screen readers read.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-from gmmaug_plugin.evaluation.report.contents import Curve
 from gmmaug_plugin.extras import require
-from gmmaug_plugin.images.files import printable
+from gmmaug_plugin.photos.files import printable
 
 # Colours that stand for those of the page, which change with its scheme.
 _INK, _RULE, _CHOSEN = "#010203", "#040506", "#070809"
-_SERIES = ("#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05", "#0a0b06")
+_SERIES = ("#0a0b01", "#0a0b02")
 _PAGE_COLOURS = {
     _INK: "currentColor",
     _RULE: "var(--rule)",
     _CHOSEN: "var(--chosen)",
     **{colour: f"var(--series-{place})" for place, colour in enumerate(_SERIES, 1)},
 }
-_MARKERS = "os^DvP"
-MARKER_SIGNS = ("●", "■", "▲", "◆", "▼", "✚")
-"""How the markers of the series look in text, for legends."""
-
 _WIDTH, _HEIGHT = 4.4, 2.9
 _STYLE = {
     "svg.fonttype": "none",
@@ -46,16 +41,19 @@ _STYLE = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
-    "axes.unicode_minus": True,
 }
 
 
-def explained_variance_chart(name: str, ratios: Sequence[float], description: str) -> str:
-    """Draw the share of the photos' variance that the first dimensions hold together.
+def candidates_chart(
+    name: str, distances: Sequence[float], refused: Sequence[float], chosen: int | None, description: str
+) -> str:
+    """Draw candidates as numbered points: distance to held-back photos against the share of copies.
 
     Args:
         name: Unique on the page: letters, digits and hyphens.
-        ratios: Share of every dimension, greatest first.
+        distances: Of every candidate.
+        refused: Share of its draws that were copies, 0..1.
+        chosen: Position of the candidate taken, drawn in another colour; None if unknown.
         description: The chart in words.
 
     Returns:
@@ -63,94 +61,47 @@ def explained_variance_chart(name: str, ratios: Sequence[float], description: st
     """
 
     def draw(axes: Any) -> None:
-        together = 100 * np.cumsum(ratios)
-        axes.plot(np.arange(1, len(ratios) + 1), together, color=_SERIES[0])
-        axes.set(xlabel="Dimensions kept", ylabel="Variance explained, %", ylim=(0, 102))
-        axes.set_xlim(left=0)
-
-    return _draw(name, "Explained variance", description, draw)
-
-
-def criterion_chart(name: str, curve: Curve, title: str, description: str) -> str:
-    """Draw a criterion above its lowest value, with standard errors where it has them.
-
-    Args:
-        name: Unique on the page.
-        curve: Of at least one candidate; values that are no finite numbers are left out.
-        title: Its title, for those who do not see it.
-        description: The chart in words.
-
-    Returns:
-        An ``<svg>`` element.
-    """
-
-    def draw(axes: Any) -> None:
-        values = np.array(curve.values)
-        finite = np.isfinite(values)
-        k = np.array(curve.n_components)[finite]
-        above = values[finite] - values[finite].min(initial=np.inf)
-        if curve.standard_errors is None:
-            axes.plot(k, above, color=_SERIES[0], marker="o")
-        else:
-            errors = np.nan_to_num(np.array(curve.standard_errors))[finite]
-            axes.errorbar(k, above, errors, color=_SERIES[0], marker="o", capsize=3, elinewidth=1)
-        if curve.chosen is not None:
-            axes.axvline(curve.chosen, color=_CHOSEN, linestyle="--", linewidth=1.2)
-        axes.set(xlabel="Components", ylabel="Nats per photo above lowest")
-        _component_ticks(axes, k.tolist())
-
-    return _draw(name, title, description, draw)
-
-
-def _component_ticks(axes: Any, candidates: list[int]) -> None:
-    """A logarithmic axis of whole numbers, a few of the candidates named."""
-    ticker = require("matplotlib.ticker", extra="report")
-    if not candidates:
-        return
-    axes.set_xscale("log")
-    apart = 1.25
-    shown: list[int] = []
-    for k in candidates:
-        if not shown or k > shown[-1] * apart * max(1.0, (candidates[-1] / candidates[0]) ** 0.06):
-            shown.append(k)
-    axes.xaxis.set_major_locator(ticker.FixedLocator(shown))
-    axes.xaxis.set_major_formatter(ticker.FixedFormatter([str(k) for k in shown]))
-    axes.xaxis.set_minor_locator(ticker.NullLocator())
-    axes.set_xlim(candidates[0] / 1.15, candidates[-1] * 1.15)
-
-
-def component_sizes_chart(name: str, shares: Sequence[Sequence[float]], description: str) -> str:
-    """Draw the weights of the components within their classes, greatest first.
-
-    Args:
-        name: Unique on the page.
-        shares: Per class, at most as many as there are ``MARKER_SIGNS``: weights 0..1, descending.
-        description: The chart in words.
-
-    Returns:
-        An ``<svg>`` element.
-    """
-
-    def draw(axes: Any) -> None:
-        if len(shares) == 1:
-            axes.bar(np.arange(1, len(shares[0]) + 1), 100 * np.array(shares[0]), color=_SERIES[0])
-        else:
-            for of_class, colour, marker in zip(shares, _SERIES, _MARKERS, strict=False):
-                ranks = np.arange(1, len(of_class) + 1)
-                axes.plot(ranks, 100 * np.array(of_class), color=colour, marker=marker, linewidth=1)
-        axes.set(xlabel="Component, greatest first", ylabel="Share, %")
+        shares = 100 * np.asarray(refused)
+        colours = [_CHOSEN if place == chosen else _SERIES[0] for place in range(len(distances))]
+        axes.scatter(shares, distances, c=colours, s=28)
+        for place, point in enumerate(zip(shares, distances, strict=True), 1):
+            axes.annotate(str(place), point, xytext=(5, 4), textcoords="offset points", fontsize=9)
+        axes.set(xlabel="Draws that are copies, %", ylabel="Distance to photos held back")
         axes.set_ylim(bottom=0)
-        ticker = require("matplotlib.ticker", extra="report")
-        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
 
-    return _draw(name, "Sizes of the components", description, draw)
+    return _draw(name, "Candidates", description, draw)
+
+
+def criterion_chart(
+    name: str, n_components: Sequence[int], curves: Mapping[str, Sequence[float]], description: str
+) -> str:
+    """Draw at most two criteria over numbers of components, each above its lowest value.
+
+    Args:
+        name: Unique on the page.
+        n_components: Candidates, ascending.
+        curves: By name of the criterion, its values; the first is drawn with a line, the second dashed.
+        description: The chart in words.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+
+    def draw(axes: Any) -> None:
+        for (title, values), colour, style in zip(curves.items(), _SERIES, ("-", "--"), strict=False):
+            above = np.asarray(values) - np.nanmin(values)
+            axes.plot(n_components, above, style, color=colour, marker="o", label=title)
+        axes.set(xlabel="Components", ylabel="Nats above lowest")
+        axes.legend(frameon=False)
+
+    return _draw(name, "Criterion", description, draw)
 
 
 def _draw(name: str, title: str, description: str, draw: Callable[[Any], None]) -> str:
     matplotlib = require("matplotlib", extra="report")
     figures = require("matplotlib.figure", extra="report")
     drawn = io.BytesIO()
-    # What the user has set up for their own charts must not change ours, nor ours theirs.
+    # The user's own settings must not change these charts.
     usual = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
     with matplotlib.rc_context({**usual, **_STYLE, "svg.hashsalt": name}):
         figure = figures.Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")

@@ -1,26 +1,57 @@
-"""What the study of usefulness found."""
+"""The study's result: differences between arms in pairs, tables, and a verdict that can be No."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
-from gmmaug_plugin.evaluation.usefulness.arms import NOTHING, STACK, Arm
-from gmmaug_plugin.evaluation.usefulness.comparing import Comparison, Difference, Verdict
-from gmmaug_plugin.evaluation.usefulness.curves import WHENS, Curve, Run, When
-from gmmaug_plugin.evaluation.usefulness.verdicts import judge, signed
+import numpy as np
+from scipy import stats
 
-_TITLES = {
-    "early_stop": "At its own early stop (lowest validation loss)",
-    "end": "At the end of training",
-}
-_MEASURES = {
-    "accuracy": ("accuracy, %", 100.0),
-    "nll": ("NLL", 1.0),
-    "nll_scaled": ("NLL, scaled", 1.0),
-    "ece": ("ECE, %", 100.0),
-    "ece_scaled": ("ECE, scaled, %", 100.0),
-}
+from gmmaug_plugin.evaluation.usefulness.runs import POOL_ALONE, STACK, WHENS, Arm, Point, Run, When
+
+SURE = 2.0
+"""Standard errors that a difference must have to count."""
+LIKELY = 1.0
+"""Standard errors from which a gain is a reason to look again with more seeds."""
+
+_SMALLEST_ERROR = 1e-12
+_READ = {"end": "at the end", "early_stop": "at its early stop"}
+
+
+class Difference(NamedTuple):
+    """Mean over seeds of a difference or ratio of two arms of one seed.
+
+    Attributes:
+        mean: The mean; nan without seeds.
+        standard_error: Of the mean; nan for fewer than two seeds.
+        n: Number of seeds that have both.
+    """
+
+    mean: float
+    standard_error: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Difference":
+        """From the values of every seed."""
+        n = len(values)
+        error = float(np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+        return cls(float(np.mean(values)) if n else math.nan, error, n)
+
+    def text(self, digits: int, factor: float = 1.0, *, sign: bool = True) -> str:
+        """The mean and its standard error.
+
+        Example:
+            >>> Difference(0.009, 0.004, 3).text(1, 100)
+            '+0.9 ± 0.4'
+        """
+        if self.n == 0:
+            return ""
+        mean = f"{factor * self.mean:{'+' if sign else ''}.{digits}f}"
+        if math.isnan(self.standard_error):
+            return mean
+        return f"{mean} ± {factor * self.standard_error:.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -39,18 +70,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Usefulness:
-    """Whether a model helps a classifier, and the figures behind the answer.
+    """Whether a pool helps a classifier, and the figures behind the answer.
 
     Attributes:
-        settings: Photos per class, seeds, steps, image size and so on: plain JSON values.
-        arms: The arms that were planned, in order of importance.
+        settings: Photos per class, steps, image size and so on: plain JSON values.
+        arms: The arms, photos alone first.
         runs: Every arm trained with every seed, with its learning curve.
-        reductions: What was left out to keep the budget, a sentence each.
+        reductions: Work left out to keep the budget, a sentence each.
 
     Example:
-        >>> found = study_usefulness(photos, labels, names, fit_model=fit_model)  # doctest: +SKIP
+        >>> found = study_usefulness(photos, labels, names, draw_pool=draw_pool)  # doctest: +SKIP
         >>> found.verdict  # doctest: +SKIP
-        'No: nothing that the model makes helped on top of the standard stack. …'
+        'Beside the photos: No: … Instead of the photos: 0.95 ± 0.01 of their accuracy.'
     """
 
     settings: Mapping[str, Any]
@@ -58,63 +89,67 @@ class Usefulness:
     runs: tuple[Run, ...]
     reductions: tuple[str, ...] = ()
 
-    @cached_property
-    def comparison(self) -> Comparison:
-        """The arms, compared."""
-        return Comparison(self.arms, self.runs)
+    def difference(
+        self, arm: str, measure: str, when: When, reference_when: When | None = None
+    ) -> Difference:
+        """Of an attribute of :class:`Point` to photos alone, both read ``when`` unless told otherwise."""
+        at = reference_when or when
+        return self._paired(
+            arm, lambda own, other: _get(own.read(when), measure) - _get(other.read(at), measure)
+        )
 
-    @cached_property
-    def judgement(self) -> Verdict:
-        """The answer, with the arm it is about."""
-        return judge(self.comparison)
+    def stand_in(self, when: When = "end") -> Difference:
+        """Accuracy trained on the pool alone as a share of the accuracy trained on the photos.
+
+        S. Ravuri and O. Vinyals, "Classification accuracy score for conditional generative models",
+        NeurIPS 2019, divided by the photos' own.
+        """
+        return self._paired(
+            POOL_ALONE, lambda own, other: own.read(when).accuracy / max(other.read(when).accuracy, 1e-9)
+        )
 
     @property
     def helps(self) -> bool | None:
-        """True, False, or None for not settled; see its rule in ``judge`` of :mod:`…usefulness.verdicts`."""
-        return self.judgement.helps
+        """Whether the pool helps beside the photos: True, False, or None for not settled."""
+        return self._judged()[0]
+
+    @property
+    def best_ratio(self) -> float | None:
+        """The ratio that helped most beside the photos; None if none did."""
+        helps, arm, _ = self._judged()
+        return arm.ratio if helps and arm is not None else None
 
     @property
     def verdict(self) -> str:
-        """The answer in plain words, beginning with Yes, No or Not settled."""
-        return self.judgement.sentence
-
-    @property
-    def best_variation_strength(self) -> float | None:
-        """Strength of the variation that helped most on top of the stack; None if none did."""
-        best = self.judgement.arm
-        return best.strength if self.helps and best is not None and best.added == "variation" else None
-
-    @property
-    def curves(self) -> dict[str, dict[int, Curve]]:
-        """Learning curves by name of the arm and number of the seed."""
-        return self.comparison.curves
-
-    def table(self, when: When | None = "early_stop") -> Table:
-        """Figures of all arms on the test photos.
-
-        The arms "nothing" and "stack" are told as they are, all others by their difference to the one of
-        these that they are built on, with the standard error over seeds.
-
-        Args:
-            when: "early_stop" or "end"; None for the accuracy at equal likelihood.
-        """
-        rows = tuple(self._row(arm, when) for arm in self.comparison.arms.values())
-        if when is None:
-            compared = (
-                "arm",
-                "seeds",
-                "accuracy at equal NLL, scaled, %",
-                "against its white noise, %",
-                "at equal NLL as it is, %",
-            )
-            return Table("Accuracy at equal negative log-likelihood", compared, rows)
-        titles = [title for title, _ in _MEASURES.values()]
-        against_noise = ("accuracy against its white noise", "NLL, scaled, against that")
-        return Table(_TITLES[when], ("arm", "seeds", *titles, *against_noise), rows)
+        """Both answers in plain words: beside the photos, and instead of them."""
+        helps, _, reason = self._judged()
+        answer = {True: "Yes", False: "No", None: "Not settled"}[helps]
+        beside = f"Beside the photos: {answer}: {reason}."
+        share = self.stand_in()
+        if not share.n:
+            return beside
+        return (
+            f"{beside} Instead of the photos: trained on the pool alone, the classifier reached "
+            f"{share.text(2, sign=False)} of the accuracy that the photos give."
+        )
 
     def tables(self) -> tuple[Table, ...]:
-        """The table of every reading."""
-        return tuple(self.table(when) for when in (*WHENS, None))
+        """Figures of all arms on the test photos, at the end and at the early stop.
+
+        Photos alone as they are; other arms by their difference, with the standard error over seeds.
+        """
+        headings = ("arm", "seeds", "accuracy, %", "NLL", "NLL, scaled")
+        found = []
+        for when in WHENS:
+            rows = []
+            for arm in self.arms:
+                runs = self._runs(arm.name)
+                if not runs:
+                    continue
+                cells = [self._cell(arm, *one, when) for one in _MEASURES]
+                rows.append((arm.name, str(len(runs)), *cells))
+            found.append(Table(f"Read {_READ[when]}", headings, tuple(rows)))
+        return tuple(found)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain JSON values; :meth:`from_json` reads them back."""
@@ -122,13 +157,10 @@ class Usefulness:
             "settings": dict(self.settings),
             "verdict": self.verdict,
             "helps": self.helps,
-            "best_variation_strength": self.best_variation_strength,
+            "best_ratio": self.best_ratio,
             "reductions": list(self.reductions),
-            "tables": [
-                {"title": one.title, "headings": list(one.headings), "rows": [list(row) for row in one.rows]}
-                for one in self.tables()
-            ],
-            "arms": [arm.as_json() for arm in self.arms],
+            "tables": [asdict(table) for table in self.tables()],
+            "arms": [asdict(arm) for arm in self.arms],
             "runs": [run.as_json() for run in self.runs],
         }
 
@@ -142,28 +174,95 @@ class Usefulness:
             reductions=tuple(values["reductions"]),
         )
 
-    def _row(self, arm: Arm, when: When | None) -> tuple[str, ...]:
-        first = (arm.name, str(len(self.curves[arm.name])))
-        if when is None:
-            frontier = self.comparison.frontier
-            compared = (
-                frontier(arm.name, arm.reference),
-                frontier(arm.name, arm.control),
-                frontier(arm.name, arm.reference, "nll"),
+    def _runs(self, arm: str) -> dict[int, Run]:
+        return {run.seed: run for run in self.runs if run.arm == arm}
+
+    def _paired(self, arm: str, value: Callable[[Run, Run], float]) -> Difference:
+        own, others = self._runs(arm), self._runs(STACK)
+        return Difference.of([value(own[seed], others[seed]) for seed in sorted(own.keys() & others.keys())])
+
+    def _cell(self, arm: Arm, measure: str, digits: int, factor: float, when: When) -> str:
+        if arm.name == STACK:
+            values = [_get(run.read(when), measure) for run in self._runs(STACK).values()]
+            return f"{factor * float(np.mean(values)):.{digits}f}"
+        return self.difference(arm.name, measure, when).text(digits, factor)
+
+    def _judged(self) -> tuple[bool | None, Arm | None, str]:
+        """Whether the pool helps beside the photos, the arm it is about, and the reason.
+
+        - Yes: an arm, read at its end or at its early stop, beats photos alone, however these are read: it
+          is better in accuracy or in negative log-likelihood after temperature scaling, by two standard
+          errors or more where seeds are few, and not worse in the other. So neither stopping early nor one
+          scalar gives the same.
+        - No: none does, and none would by one standard error either.
+        - Not settled: otherwise; with fewer than two seeds; or where the held-back loss of photos alone had
+          not turned well before the end.
+        """
+        arms = [arm for arm in self.arms if 0 < arm.ratio < 1 and self._paired(arm.name, _one).n]
+        if not arms:
+            return None, None, "no arm was trained"
+        best = max(arms, key=lambda arm: self.difference(arm.name, "accuracy", "end").mean)
+        best_text = f'"{best.name}" {self._changes(best, "end")}'
+        if min(self._paired(arm.name, _one).n for arm in arms) < 2:
+            return None, best, f"one seed gives no standard error. So far {best_text}"
+        late = sum(not run.turned() for run in self._runs(STACK).values())
+        if late:
+            return (
+                None,
+                best,
+                (
+                    f"the held-back loss of photos alone was still falling at the end of {late} trainings, "
+                    f"so more steps are needed. So far {best_text}"
+                ),
             )
-            return (*first, *(signed(difference, 100) for difference in compared))
-        cells = [self._cell(arm, measure, when) for measure in _MEASURES]
-        against_noise = [
-            signed(self._difference(arm, arm.control, measure, when), _MEASURES[measure][1])
-            for measure in ("accuracy", "nll_scaled")
-        ]
-        return (*first, *cells, *against_noise)
+        for sure in (True, False):
+            passing = [(arm, when) for arm in arms for when in WHENS if self._passes(arm, when, arms, sure)]
+            if passing:
+                best, when = min(
+                    passing, key=lambda one: self.difference(one[0].name, "nll_scaled", one[1]).mean
+                )
+                text = f'"{best.name}" {self._changes(best, when)}'
+                return sure or None, best, text if sure else f"{text}, too little for so few seeds"
+        return False, best, f"no ratio helped on top of the standard stack. The best, {best_text}"
 
-    def _cell(self, arm: Arm, measure: str, when: When) -> str:
-        factor = _MEASURES[measure][1]
-        if arm.name in (NOTHING, STACK):
-            return f"{factor * self.comparison.mean(arm.name, measure, when):.{1 if factor > 1 else 3}f}"
-        return signed(self._difference(arm, arm.reference, measure, when), factor)
+    def _passes(self, arm: Arm, when: When, arms: Sequence[Arm], sure: bool) -> bool:
+        return all(self._beats(arm, when, other, arms, sure) for other in WHENS)
 
-    def _difference(self, arm: Arm, reference: str, measure: str, when: When) -> Difference:
-        return self.comparison.difference(arm.name, reference, measure, when)
+    def _beats(self, arm: Arm, when: When, other: When, arms: Sequence[Arm], sure: bool) -> bool:
+        """Better in accuracy or scaled likelihood and not worse in the other, in standard errors.
+
+        The standard error is the greater one of the arm's own and the one pooled over all arms, as that of
+        two or three seeds is often small by chance. To be sure takes as many as leave as little to chance
+        as two of a normal distribution: more where seeds are few (Student's t) and arms many (Bonferroni).
+        """
+        gains = []
+        for measure, sign in (("accuracy", 1.0), ("nll_scaled", -1.0)):
+            errors = [self.difference(one.name, measure, when, other).standard_error for one in arms]
+            own = self.difference(arm.name, measure, when, other)
+            pooled = math.sqrt(float(np.mean(np.square(errors))))
+            gains.append(sign * own.mean / max(own.standard_error, pooled, _SMALLEST_ERROR))
+        needed, allowed = LIKELY, LIKELY
+        if sure:
+            freedom = sum(self._paired(one.name, _one).n - 1 for one in arms)
+            needed = float(stats.t.isf(stats.norm.sf(SURE) / len(arms), freedom))
+            allowed = SURE
+        return max(gains) > needed and min(gains) >= -allowed
+
+    def _changes(self, arm: Arm, when: When) -> str:
+        accuracy = self.difference(arm.name, "accuracy", when).text(1, 100)
+        scaled = self.difference(arm.name, "nll_scaled", when).text(3)
+        return (
+            f"changed the accuracy by {accuracy} points and the negative log-likelihood after temperature "
+            f"scaling by {scaled}, read {_READ[when]}"
+        )
+
+
+_MEASURES = (("accuracy", 1, 100.0), ("nll", 3, 1.0), ("nll_scaled", 3, 1.0))
+
+
+def _get(point: Point, measure: str) -> float:
+    return float(getattr(point, measure))
+
+
+def _one(own: Run, other: Run) -> float:
+    return 1.0

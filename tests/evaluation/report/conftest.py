@@ -1,6 +1,6 @@
-"""Reports that several tests look at: of a whole model, of one with hostile names, and of hardly anything."""
+"""Reports that several tests look at: a whole one, one with hostile names, and one of hardly anything."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,106 +8,106 @@ import numpy as np
 import pytest
 
 from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.evaluation.copies import CopyDetector
-from gmmaug_plugin.evaluation.measures import Measure
-from gmmaug_plugin.evaluation.report import ReportContents, gather, write_report
-from gmmaug_plugin.evaluation.report.contents import Refusal
-from gmmaug_plugin.images import PhotoSet, load_photos
-from gmmaug_plugin.models.pca_mixture import PCAMixture
-from tests.factories import fit_pca as fit
+from gmmaug_plugin.evaluation import CopyDetector, Measure, Measurements
+from gmmaug_plugin.evaluation.report import write_report
+from gmmaug_plugin.photos import PhotoSet
+from gmmaug_plugin.pool import Pool
+from gmmaug_plugin.record import FitRecord
 
-from .stand_ins import HOSTILE_NAMES, HOSTILE_TEXT, BareModel
-
-MEASURES = (
-    Measure(
-        "copies_raw", "Copies, raw pixels", 0.8, 3.4, "%", True, "As few as photos.", "A, 2020, section 3"
-    ),
-    Measure("copies_contrast", "Copies, contrast-normalised", 9.5, 2.4, "%", False, "Too many.", "A, 2020"),
-    Measure(
-        "sliced_wasserstein_32", "Sliced Wasserstein distance", 375.0, 17.0, "", False, "Fog.", "B, 2018"
-    ),
-    Measure("bits_per_pixel", "Held-out likelihood", 7.04, None, "bits per pixel", None, "Cost.", "C, 2016"),
+HOSTILE_TEXT = "<script>document.title='owned'</script><img src=x onerror=\"alert(1)\">"
+HOSTILE_NAMES = (
+    HOSTILE_TEXT,
+    "\"quoted' & &amp; {{ 7 * 7 }} {% raw %}\nsecond line\u202e",
+    "🌸" * 3 + " $x^{$ _\udcff",
+    "</style></script><!-- ]]>" + "long" * 50,
 )
 
+MEASURES = (
+    Measure("copies_raw", "Copies, raw pixels", 0.8, 3.4, "%", True, "As few as photos.", "A, 2020"),
+    Measure("contrast", "Contrast", 40.0, 58.6, "grey levels", False, "Foggy.", "B, 2018"),
+    Measure("recall", "Recall", 80.0, float("nan"), "%", None, "Not judged.", "C, 2016"),
+)
 
-def drawn(n: int, names: tuple[str, ...]) -> PhotoSet:
-    images, labels, _ = make_flowers(n, image_size=32, n_classes=len(names))
-    return load_photos(images, [names[label] for label in labels])
-
-
-def _fit(photos: PhotoSet, **options: Any) -> PCAMixture:
-    """So few photos are copied by anything; and what is held back here is held back from the fit."""
-    return fit(photos, allow_copies=True, holdout=0.0, quiet=True, **options)
-
-
-def parted(photos: PhotoSet) -> tuple[PhotoSet, PhotoSet]:
-    """Every fifth photo of a class held back."""
-    held = np.arange(len(photos.images)) % 10 >= 8
-    return photos.take(np.flatnonzero(~held)), photos.take(np.flatnonzero(held))
-
-
-@pytest.fixture(scope="session")
-def flowers() -> tuple[PhotoSet, PhotoSet]:
-    return parted(drawn(80, ("daisy", "rose")))
-
-
-@pytest.fixture(scope="session")
-def model(flowers: tuple[PhotoSet, PhotoSet]) -> PCAMixture:
-    return _fit(flowers[0], n_components=(2, 3, 4), criterion="heldout", variance=20)
+CANDIDATES = [
+    {"options": {"bandwidth": 0.1}, "distance": 90.5, "refused": 0.1},
+    {"options": {"bandwidth": 0.2}, "distance": 60.25, "refused": 0.2},
+]
+CHOICES = {
+    "local": {"candidates": CANDIDATES, "chosen": {"bandwidth": 0.2}, "choice": "bandwidth 0.2: nearest"},
+    "pca": [
+        {
+            "choice": "3 by AIC",
+            "curve": [{"n_components": k, "aic": (k - 3) ** 2, "bic": k} for k in (1, 3, 9)],
+        }
+    ],
+    "broken": [{"curve": [{"n_components": "many"}]}, 7, {"candidates": [{}]}],
+}
 
 
-@pytest.fixture(scope="session")
-def whole(model: PCAMixture, flowers: tuple[PhotoSet, PhotoSet]) -> ReportContents:
-    training, held_back = flowers
-    detector = CopyDetector(training.images, training.labels, held_back.images, held_back.labels)
-    contents = gather(
-        model,
-        training,
-        held_back,
-        MEASURES,
-        detector=detector,
-        model_name="flowers.safetensors",
-        notes=("Precision is not measured: too few photos.",),
-        n_compared=50,
-    )
-    return replace(contents, refusals=(Refusal("daisy", 20, "copies 31% (real photos 2.4%)"),))
+def make(names: tuple[str, ...], **record: Any) -> tuple[Pool, PhotoSet]:
+    """A pool of 40 images beside 40 photos; its first two images are photos."""
+    images, labels, _ = make_flowers(80, image_size=32, n_classes=len(names), random_state=1)
+    photos = PhotoSet(images[:40], labels[:40].astype(np.int32), names)
+    drawn = np.concatenate([photos.images[:2, :, ::-1], images[42:]])
+    of_drawn = np.concatenate([labels[:2], labels[42:]]).astype(np.int32)
+    return Pool(drawn, of_drawn, names, record=FitRecord(**record)), photos
 
 
 @pytest.fixture(scope="session")
-def hostile() -> ReportContents:
-    training, held_back = parted(drawn(100, HOSTILE_NAMES))
-    model = _fit(training, n_components=(1, 2), variance=10)
-    verdict = replace(
-        MEASURES[0], title=HOSTILE_TEXT, verdict=HOSTILE_TEXT, source=HOSTILE_TEXT, unit="</td>"
-    )
-    contents = gather(
-        replace(model, info={**model.info, HOSTILE_TEXT: {HOSTILE_TEXT: [HOSTILE_TEXT]}}),
-        training,
-        held_back,
-        (verdict,),
-        detector=CopyDetector(training.images, training.labels),
-        skipped=(f"{HOSTILE_TEXT}.jpg (broken image)", "f" * 250),
-        model_name=f"{HOSTILE_TEXT}.safetensors",
-        n_samples=10,
-        n_compared=10,
-    )
-    return replace(contents, refusals=tuple(Refusal(name, 9, HOSTILE_TEXT) for name in HOSTILE_NAMES))
+def write_whole_report() -> Callable[[Path], Path]:
+    """Writes a report with all its parts into a folder."""
 
+    def write(folder: Path) -> Path:
+        pool, photos = make(
+            ("daisy", "rose"),
+            model="local",
+            options={"image_size": 32, "seed": None, "nested": {"a": [1, 2]}},
+            versions={"numpy": "2.0"},
+            photos_per_class={"daisy": 20, "rose": 20},
+            redrawn={"daisy": 3, "rose": 0},
+            choices=CHOICES,
+        )
+        shown = np.array([0, 1, 5])
+        return write_report(
+            folder,
+            pool,
+            photos,
+            photos.take([30, 31]),
+            Measurements(MEASURES, 40, notes=("Measured on few.",)),
+            detector=CopyDetector(photos.images, photos.labels),
+            rerendered=(
+                shown,
+                {one: 255 - photos.images[shown + place] for place, one in enumerate((0.2, 0.5, 0.8))},
+            ),
+            eigen_images={"daisy": np.eye(1024, dtype=np.float32)[:3].reshape(3, 32, 32)},
+            skipped=("a.jpg (broken image)",),
+            notes=("Class rose is small.", "Measured on few."),
+        )
 
-@pytest.fixture(scope="session")
-def bare() -> ReportContents:
-    model = BareModel()
-    return gather(model, load_photos(model.images))  # type: ignore[arg-type]
+    return write
 
 
 @pytest.fixture(scope="session")
 def pages(
-    whole: ReportContents,
-    hostile: ReportContents,
-    bare: ReportContents,
-    tmp_path_factory: pytest.TempPathFactory,
+    write_whole_report: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The three reports on disk, not to be changed."""
     folder = tmp_path_factory.mktemp("reports")
-    reports = {"whole": whole, "hostile": hostile, "bare": bare}
-    return {name: write_report(folder / name, contents) for name, contents in reports.items()}
+    hostile, photos = make(HOSTILE_NAMES, options={HOSTILE_TEXT: {HOSTILE_TEXT: [HOSTILE_TEXT]}})
+    verdict = Measure("copies_raw", HOSTILE_TEXT, 9.0, 1.0, "</td>", False, HOSTILE_TEXT, HOSTILE_TEXT)
+    bare = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    return {
+        "whole": write_whole_report(folder / "whole"),
+        "hostile": write_report(
+            folder / "hostile",
+            hostile,
+            photos,
+            None,
+            Measurements((verdict,), 40),
+            detector=CopyDetector(photos.images, photos.labels),
+            rerendered=(np.arange(4), {0.5: photos.images[:4]}),
+            skipped=(f"{HOSTILE_TEXT}.jpg", "f" * 250),
+            notes=(HOSTILE_TEXT,),
+        ),
+        "bare": write_report(folder / "bare", Pool(bare), PhotoSet(bare)),
+    }

@@ -1,26 +1,32 @@
+"""The whole study, on small drawn flowers."""
+
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.evaluation.usefulness import Usefulness, bench, study, study_usefulness
-from gmmaug_plugin.evaluation.usefulness.classifier import LEARNING_RATE, Classifier, Feed
-from gmmaug_plugin.evaluation.usefulness.splits import order_of_batches
-from tests.factories import fit_pca as fit
+from gmmaug_plugin.evaluation.usefulness import StudyFile, Usefulness, study, study_usefulness, training
+from gmmaug_plugin.evaluation.usefulness.training import Trainer
+from gmmaug_plugin.pool import Pool
 
-SIZE = 16
+keras = pytest.importorskip("keras")
+
 NAMES = ("daisy", "rose", "tulip")
-SHORT: dict[str, Any] = {
-    "photos_per_class": 12,
-    "image_size": SIZE,
-    "strengths": [0.5],
-    "ratios": [0.5],
-    "synthesis_ratios": [],
-    "quiet": True,
-}
+SHORT: dict[str, Any] = {"photos_per_class": 12, "image_size": 16, "ratios": [0.5], "quiet": True}
 Flowers = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_points() -> Iterator[None]:
+    """Curves of four points: measuring takes longer than these trainings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (training, study):
+            patch.setattr(module, "N_POINTS", 4)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -29,127 +35,92 @@ def flowers() -> Flowers:
     return images, labels
 
 
-class Ruin:
-    """Makes real photos with wrong labels."""
+class Draw:
+    """Gives the photos themselves for a pool, and keeps them; ``shift`` makes labels wrong."""
 
-    class_names = NAMES
-
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
-        self.images, self.labels = images, labels
-
-    def sample(self, n: int, *, seed: object, start: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = np.random.default_rng(start).integers(len(self.images), size=n)
-        return self.images[chosen], (self.labels[chosen] + 1) % len(NAMES)
-
-    def vary(self, images: np.ndarray, *, label: np.ndarray, **_: object) -> np.ndarray:
-        """A photo of the next class for every one."""
-        others = [np.flatnonzero(self.labels == (one + 1) % len(NAMES)) for one in range(len(NAMES))]
-        return self.images[[others[one][index % 12] for index, one in enumerate(label)]]
-
-
-def classifier_after(cuts: tuple[int, ...], seed: int = 0, **options: Any) -> np.ndarray:
-    """Logits of some photos after twelve steps, trained in so many goes."""
-    images, labels, _ = make_flowers(60, image_size=SIZE, n_classes=3)
-    order = order_of_batches(len(images), 12, 32, (0,))
-    empty = np.zeros((12, 0, SIZE, SIZE), np.uint8), np.zeros((12, 0), np.int32)
-    classifier = Classifier(SIZE, 3)
-    classifier.reset((seed,))
-    for first, stop in zip((0, *cuts), (*cuts, 12), strict=True):
-        made = (part[first:stop] for part in empty)
-        classifier.train(Feed(images, labels, order[first:stop], *made, **options))
-    return classifier.logits(images[:20])
-
-
-def test_training_is_the_same_however_it_is_cut() -> None:
-    options: dict[str, Any] = {"stack": True, "n_noisy": 16, "deviation": 9.0}
-    whole = classifier_after((), **options)
-    assert np.allclose(whole, classifier_after((5,), **options), atol=1e-5)
-    assert not np.allclose(whole, classifier_after((), seed=1, **options), atol=1e-2)
-
-
-def test_what_is_fed_matters() -> None:
-    plain = classifier_after(())
-    for options in ({"stack": True}, {"smoothing": 0.1}, {"n_noisy": 16, "deviation": 20.0}):
-        assert not np.allclose(plain, classifier_after((), **options), atol=1e-3)
-
-
-def test_adam_moves_weights_by_its_rate_at_the_first_step() -> None:
-    classifier = Classifier(SIZE, 3)
-    classifier.reset((0,))
-    before = [weights.numpy() for weights in classifier._weights]
-    images, labels, _ = make_flowers(32, image_size=SIZE, n_classes=3)
-    empty = np.zeros((1, 0, SIZE, SIZE), np.uint8), np.zeros((1, 0), np.int32)
-    classifier.train(Feed(images, labels, np.arange(32, dtype=np.int32)[None], *empty))
-    moved = [after.numpy() - other for after, other in zip(classifier._weights, before, strict=True)]
-    sizes = np.abs(np.concatenate([part.ravel() for part in moved]))
-    assert np.median(sizes) == pytest.approx(LEARNING_RATE, rel=0.02)
-
-
-class Fitter:
-    """Fits small models, and keeps what they were fitted on."""
-
-    def __init__(self) -> None:
+    def __init__(self, shift: int = 0) -> None:
         self.seen: list[np.ndarray] = []
+        self.shift = shift
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray) -> Any:
+    def __call__(self, images: np.ndarray, labels: np.ndarray, seed: int) -> Pool:
         assert np.bincount(labels).tolist() == [12, 12, 12]
         self.seen.append(images)
-        return fit(images, labels, n_components=1, quiet=True)
+        return Pool(images, ((labels + self.shift) % 3).astype(np.int32), NAMES)
 
 
 @pytest.fixture(scope="module")
-def fitter() -> Fitter:
-    return Fitter()
+def draw() -> Draw:
+    return Draw()
 
 
 @pytest.fixture(scope="module")
-def result(flowers: Flowers, fitter: Fitter) -> Usefulness:
-    options = {**SHORT, "synthesis_ratios": [0.5]}
-    return study_usefulness(*flowers, NAMES, fit_model=fitter, n_seeds=2, steps=33, **options)
+def result(flowers: Flowers, draw: Draw) -> Usefulness:
+    return study_usefulness(*flowers, NAMES, draw_pool=draw, n_seeds=2, steps=32, **SHORT)
 
 
 def test_every_arm_has_its_whole_curve_with_every_seed(result: Usefulness) -> None:
     assert [(run.arm, run.seed) for run in result.runs] == [
-        (arm.name, seed) for seed in range(2) for arm in result.arms
+        (arm, seed) for seed in range(2) for arm in ("photos", "photos + 50% pool", "pool alone")
     ]
-    assert len(result.arms) == 8
     for run in result.runs:
-        assert run.curve.values("step").tolist() == list(range(1, 34))
-        assert (run.energy > 0.0) is ("variation" in run.arm)
-    assert result.verdict.split(":")[0] in ("Yes", "No", "Not settled")
-    assert Usefulness.from_json(json.loads(json.dumps(result.as_json()))) == result
+        assert [point.step for point in run.points] == [8, 16, 24, 32]
+        assert all(
+            np.isfinite([point.nll, point.nll_scaled, point.validation_nll]).all() for point in run.points
+        )
+    assert result.verdict.startswith("Beside the photos: ")
+    assert "Instead of the photos: " in result.verdict
 
 
-def test_the_model_of_a_seed_sees_its_training_photos_alone(result: Usefulness, fitter: Fitter) -> None:
-    assert [len(images) for images in fitter.seen] == [36] * result.settings["n_seeds"]
-    assert (fitter.seen[0] != fitter.seen[1]).any()
+def test_the_pool_of_a_seed_is_drawn_from_its_training_photos_alone(result: Usefulness, draw: Draw) -> None:
+    assert [images.shape for images in draw.seen] == [(36, 16, 16)] * 2
+    assert (draw.seen[0] != draw.seen[1]).any()
 
 
-def test_the_same_seeds_give_the_same_figures(result: Usefulness, flowers: Flowers) -> None:
+def test_trainings_repeat_themselves_and_finished_ones_are_not_repeated(
+    result: Usefulness, flowers: Flowers
+) -> None:
     kept: list[Usefulness] = []
-    known = [run for run in result.runs if run.arm not in ("stack", "stack + variation 0.5, half")]
+    known = [run for run in result.runs if run.arm != "photos + 50% pool"]
     again = study_usefulness(
-        *flowers, NAMES, fit_model=Fitter(), n_seeds=1, steps=33, finished=known, on_run=kept.append, **SHORT
+        *flowers, NAMES, draw_pool=Draw(), n_seeds=1, steps=32, finished=known, on_run=kept.append, **SHORT
     )
-    assert [len(one.runs) for one in kept] == [2, 3], "told of what was trained, not of what was known"
+    assert [len(one.runs) for one in kept] == [2]
     before = {(run.arm, run.seed): run for run in result.runs}
     for run in again.runs:
         same = before[run.arm, run.seed]
         assert (run is same) is (run in known)
-        for name in ("step", "accuracy", "nll", "validation_nll"):
-            assert np.allclose(run.curve.values(name), same.curve.values(name), atol=0.02)
+        for point, other in zip(run.points, same.points, strict=True):
+            assert point.nll == pytest.approx(other.nll, abs=0.02)
 
 
-def test_a_model_that_ruins_labels_does_not_help(flowers: Flowers) -> None:
-    found = study_usefulness(*flowers, NAMES, fit_model=Ruin, n_seeds=2, steps=231, **SHORT)
-    assert found.verdict.startswith("No: ")
-    ruined = found.comparison.difference("stack + variation 0.5, half", "stack", "accuracy", "end")
-    assert ruined.mean < -2 * ruined.standard_error < 0
-    assert found.best_variation_strength is None
+def test_training_learns_and_wrong_labels_do_harm() -> None:
+    """Stripes across, stripes down, and none; the pool has each of them under another's name."""
+    rng = np.random.default_rng(0)
+    stripes = np.broadcast_to(90 * (np.arange(16) // 2 % 2), (16, 16))
+    kinds = np.stack([stripes, stripes.T, np.full((16, 16), 45)])
+    labels = (np.arange(150) % 3).astype(np.int32)
+    images = np.clip(80 + kinds[labels] + rng.normal(0, 15, (150, 16, 16)), 0, 255).astype(np.uint8)
+    found = study_usefulness(images, labels, NAMES, draw_pool=Draw(shift=1), n_seeds=1, steps=96, **SHORT)
+    photos, mixed, alone = (run.read("end").accuracy for run in found.runs)
+    assert photos > 0.8
+    assert mixed < photos - 0.1
+    assert alone < 0.2
+    assert found.helps is None  # one seed
+
+
+def test_colour_is_trained_on_as_it_is() -> None:
+    """Classes differ by hue alone, at equal luma."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(120) % 2).astype(np.int32)
+    hues = np.array([[200, 60, 60], [20, 140, 150]])[labels][:, None, None]
+    images = np.clip(hues + rng.normal(0, 20, (120, 16, 16, 1)), 0, 255).astype(np.uint8)
+    trainer = Trainer(images, labels, lambda x, y, _: Pool(x, y, ("a", "b")), 20, 0)
+    run = trainer.train(study.make_arms([0.5])[0], 0, 96)
+    assert run.points[-1].accuracy > 0.9
 
 
 class Clock:
-    """Goes on by a second whenever a classifier would be trained for some steps; none is."""
+    """Goes on by a second for every step trained; nothing is trained."""
 
     now = 0.0
 
@@ -161,71 +132,87 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
 
-    def train(_: Classifier, feed: Feed) -> None:
-        made.now += 1.0
+    def fit(keras: Any, model: Any, feed: Any, part: int, measure_part: Any) -> None:
+        for place in range(1, training.N_POINTS + 1):
+            made.now += part
+            measure_part(place * part)
 
-    def logits(_: Classifier, images: np.ndarray) -> np.ndarray:
-        return np.zeros((len(images), len(NAMES)))
-
-    monkeypatch.setattr(Classifier, "train", train)
-    monkeypatch.setattr(Classifier, "logits", logits)
-    for module in (bench, study):
+    monkeypatch.setattr(
+        training, "build_classifier", lambda *_: lambda images, **_: np.zeros((len(images), 3), np.float32)
+    )
+    monkeypatch.setattr(training, "_fit", fit)
+    monkeypatch.setattr(training, "_restart", lambda *_: None)
+    for module in (training, study):
         monkeypatch.setattr(module, "time", made)
     return made
 
 
-def test_budget_is_kept_and_reductions_are_told(flowers: Flowers, clock: Clock) -> None:
-    # Six arms with three seeds would take 6 x 3 x 33 seconds.
-    found = study_usefulness(*flowers, NAMES, fit_model=Ruin, n_seeds=3, steps=33, budget=400.0, **SHORT)
-    assert clock.now <= 400.0
-    assert found.settings["n_seeds"] == 2
-    assert len(found.runs) == 2 * len(found.arms)
-    assert 4 <= len(found.arms) < 6
-    assert "2 of 3 seeds" in found.reductions[0]
-    assert "variation 0.5, half" in found.reductions[1]
+def test_a_budget_is_used_and_kept(flowers: Flowers, clock: Clock) -> None:
+    """Three arms of 32 steps take 96 seconds a seed, after 96 seconds of timing: nine seeds fit."""
+    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), n_seeds=2, steps=32, budget=16.0, **SHORT)
+    assert len(found.runs) == 3 * 9
+    assert clock.now <= 16 * 60
+    assert found.reductions == ()
 
 
-def test_a_budget_that_runs_out_keeps_what_was_trained(flowers: Flowers, clock: Clock) -> None:
-    def slow_down(found: Usefulness) -> None:
-        clock.now += 60.0
+def test_a_short_budget_drops_ratios_and_steps_and_says_so(flowers: Flowers, clock: Clock) -> None:
+    options = {**SHORT, "ratios": [0.25, 0.5]}
+    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), steps=64, budget=6.0, **options)
+    assert [arm.name for arm in found.arms] == ["photos", "photos + 25% pool", "pool alone"]
+    assert found.settings["steps"] == 44
+    assert len(found.runs) >= 6
+    assert clock.now <= 6 * 60
+    assert 'without "photos + 50% pool"' in found.reductions[0]
+    assert "44 of 64 steps" in found.reductions[1]
 
-    options = {**SHORT, "on_run": slow_down}
-    found = study_usefulness(*flowers, NAMES, fit_model=Ruin, n_seeds=2, steps=33, budget=400.0, **options)
-    assert clock.now <= 400.0 + 60.0
-    assert 0 < len(found.runs) < 2 * len(found.arms)
-    assert f"{len(found.runs)} of {2 * len(found.arms)} trainings" in found.reductions[-1]
+
+def test_a_budget_that_runs_out_keeps_finished_trainings(flowers: Flowers, clock: Clock) -> None:
+    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), steps=64, budget=0.1, **SHORT)
+    assert found.runs == ()
+    assert "used up before" in found.reductions[-1]
     assert found.helps is None
 
 
-def test_a_tiny_budget_settles_nothing_and_says_so(flowers: Flowers, clock: Clock) -> None:
-    found = study_usefulness(*flowers, NAMES, fit_model=Ruin, n_seeds=3, steps=660, budget=1.0, **SHORT)
-    assert found.runs == ()
-    assert found.verdict.startswith("Not settled: ")
-    assert any("of 660 steps" in told for told in found.reductions)
-    assert [len(table.rows) for table in found.tables()] == [0, 0, 0]
+def test_a_stopped_study_goes_on_from_its_file(tmp_path: Path, flowers: Flowers, clock: Clock) -> None:
+    path = tmp_path / "study.json"
+    options: dict[str, Any] = {**SHORT, "draw_pool": Draw(), "steps": 32}
+
+    def stop(found: Usefulness) -> None:
+        file.write(found)
+        if len(found.runs) == 4:
+            raise KeyboardInterrupt
+
+    file = StudyFile(path, *flowers, depends_on={"steps": (32,)})
+    assert file.finished() == ()
+    with pytest.raises(KeyboardInterrupt):
+        study_usefulness(*flowers, NAMES, on_run=stop, **options)
+    again = StudyFile(path, *flowers, depends_on={"steps": (32,)})
+    assert len(again.finished()) == 4
+    trained: list[Usefulness] = []
+    study_usefulness(*flowers, NAMES, finished=again.finished(), on_run=trained.append, **options)
+    assert len(trained) == 5
+    again.write(trained[0])
+    assert len(json.loads(path.read_text())["runs"]) == 5
+    with pytest.raises(ValueError, match="name another file"):
+        StudyFile(path, *flowers, depends_on={"steps": 33}).finished()
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="which holds none"):
+        again.finished()
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("options", "message"),
     [
-        ({"class_names": ("daisy",)}, "two classes"),
-        ({"class_names": ("daisy", "rose")}, "indices into the 2 class names"),
-        ({"class_names": (*NAMES, "poppy")}, "0 photos of class 'poppy'"),
-        ({"images": np.zeros((150, 32, 32), np.float32)}, "uint8"),
-        ({"labels": np.zeros(7, np.int32)}, "one label each"),
-        ({"photos_per_class": 48}, "Too few photos"),
-        ({"photos_per_class": 3}, "Too few photos"),
-        ({"n_seeds": 0}, "n_seeds"),
-        ({"steps": 5}, "steps"),
-        ({"budget": 0}, "budget"),
-        ({"image_size": 0}, "image_size"),
-        ({"random_state": -1}, "random_state"),
-        ({"strengths": [2.0]}, "strength"),
+        ({"class_names": ("daisy",)}, "at least two classes"),
+        ({"class_names": NAMES[:2]}, "Received: from 0 to 2"),
+        ({"photos_per_class": 100}, "Too few photos"),
+        ({"steps": 3}, "at least 32. Received: 3"),
+        ({"budget": 0.0}, "above 0 minutes"),
+        ({"ratios": [1.5]}, "below 1"),
+        ({"images": np.zeros((150, 8, 8))}, "Received: float64"),
     ],
 )
-def test_bad_input_is_told(flowers: Flowers, changed: dict[str, Any], message: str) -> None:
-    options = {"class_names": NAMES, "images": flowers[0], "labels": flowers[1], **SHORT, **changed}
-    photos = [options.pop(name) for name in ("images", "labels", "class_names")]
-    with pytest.raises(ValueError, match="Received: ") as caught:
-        study_usefulness(*photos, fit_model=Ruin, **options)
-    assert message in str(caught.value)
+def test_unusable_arguments_are_refused(flowers: Flowers, options: dict[str, Any], message: str) -> None:
+    arguments = {"images": flowers[0], "labels": flowers[1], "class_names": NAMES, **SHORT, **options}
+    with pytest.raises(ValueError, match=message):
+        study_usefulness(**arguments, draw_pool=Draw())
