@@ -1,170 +1,198 @@
-"""Batches a second that a small network really trains on, with and without this package in the pipeline.
+"""Adapters in training: a step with a quarter of each batch from a pool, and how fast a dataset starts.
 
-python -m benchmarks.adapters [PHOTOS] [--quick]
+    python -m benchmarks.adapters [PHOTOS] [--quick] [--json FILE]
+
+A small network (three convolutions) trains on batches of 32, with the adapter and without it. Images are
+noise: reading costs the same whatever they show.
 """
 
+import itertools
+import os
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import albumentations as A
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.common import WHOLE_IMAGES, Setting, run_alone
-from benchmarks.models import multiscale_alone
-from benchmarks.rows import Beside, Row
-from gmmaug_plugin import fit
-from gmmaug_plugin.albumentations import GMMVary
+from benchmarks.common import Images, Row, row_parser, show_rows
+from gmmaug_plugin.albumentations import GMMSynthesize
 from gmmaug_plugin.keras import GMMSequence
-from gmmaug_plugin.models import ImageModel
+from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
 
-BATCH = 32
-CLASS_NAMES = ("one", "other")
-N_CLASSES = len(CLASS_NAMES)
-BATCHES, QUICK_BATCHES = 40, 12
-"""Batches of real photos an epoch, some photos several times: what is read ahead at its end weighs little."""
-
-EPOCHS = 3
-"""The first one builds graphs and fills caches and does not count; of the others the fastest does."""
+BATCH, RATIO, N_CLASSES = 32, 0.25, 5
+Batches = Iterator[tuple[Any, Any]]
 
 
-class EpochTimes(keras.callbacks.Callback):
-    """Batches and seconds of every epoch."""
+def noise(n: int, size: int, seed: int) -> tuple[Images, Any]:
+    """Images and labels."""
+    images = np.random.default_rng(seed).integers(0, 256, (n, size, size), dtype=np.uint8)
+    return images, (np.arange(n) % N_CLASSES).astype(np.int32)
 
-    def __init__(self) -> None:
+
+def noise_pool(n: int, size: int) -> Pool:
+    return Pool(*noise(n, size, 0), tuple("abcde"))
+
+
+def dataset_of(n: int, size: int) -> Any:
+    """Photos in memory, shuffled, float32 in 0..1, with labels."""
+    images, labels = noise(n, size, 1)
+    dataset = tf.data.Dataset.from_tensor_slices((images[..., None], labels)).shuffle(n, seed=0)
+    return dataset.map(lambda image, label: (tf.cast(image, tf.float32) / 255, label), tf.data.AUTOTUNE)
+
+
+class PlainBatches(keras.utils.PyDataset):
+    """What a user writes without an adapter."""
+
+    def __init__(self, x: Any, y: Any) -> None:
         super().__init__()
-        self.rates: list[float] = []
-        self._batches, self._began = 0, 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._batches, self._began = 0, time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._batches += 1
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.rates.append(self._batches / (time.perf_counter() - self._began))
-
-
-def classifier(image_size: int) -> keras.Model:
-    """A small convolutional network for grey images in 0..255."""
-    network = keras.Sequential(
-        [
-            keras.Input((image_size, image_size, 1)),
-            keras.layers.Rescaling(1 / 255),
-            *(keras.layers.Conv2D(width, 3, strides=2, activation="relu") for width in (16, 32, 64)),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(N_CLASSES),
-        ]
-    )
-    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    return network
-
-
-def training_rate(data: Any, image_size: int) -> float:
-    """Batches a second of the fastest epoch."""
-    times = EpochTimes()
-    classifier(image_size).fit(data, epochs=EPOCHS, verbose=0, callbacks=[times])
-    return max(times.rates[1:])
-
-
-class Transformed(keras.utils.PyDataset):
-    """Batches of photos, which go through an albumentations pipeline one by one if there is one."""
-
-    def __init__(self, x: np.ndarray, y: np.ndarray, pipeline: A.Compose | None = None) -> None:
-        super().__init__()
-        self._x, self._y, self._pipeline = x, y, pipeline
+        self.x, self.y = x, y
+        self.order = np.random.default_rng(0).permutation(len(x))
 
     def __len__(self) -> int:
-        return len(self._x) // BATCH
+        return len(self.x) // BATCH
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = slice(BATCH * index, BATCH * index + BATCH)
-        if self._pipeline is None:
-            return self._x[rows], self._y[rows]
-        pairs = zip(self._x[rows], self._y[rows], strict=True)
-        images = [self._pipeline(image=image, label=int(label))["image"] for image, label in pairs]
-        return np.stack(images), self._y[rows]
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        rows = self.order[index * BATCH : (index + 1) * BATCH]
+        return self.x[rows], self.y[rows]
 
 
-Pipelines = dict[str, tuple[Callable[[], Any], Callable[[ImageModel, Path], Any]]]
+def step_pairs(size: int, n: int, folder: Path) -> dict[str, tuple[Batches, Batches]]:
+    """By adapter, batches without and with it."""
+    pool, real = noise_pool(1000, size), dataset_of(n, size).repeat()
+    path = folder / f"{size}.safetensors"
+    pool.save(path)
+    images, labels = noise(n, size, 1)
+    x = images[..., None].astype(np.float32) / 255
+    sequences = PlainBatches(x, labels), GMMSequence(x, labels, model=pool, ratio=RATIO, batch_size=BATCH)
+    transforms: list[Any] = [
+        albumentations.HorizontalFlip(),
+        albumentations.RandomBrightnessContrast(),
+        albumentations.ToFloat(255),
+    ]
+    pipelines = [
+        albumentations.Compose([*first, *transforms], seed=0)
+        for first in ([], [GMMSynthesize(str(path), p=RATIO)])
+    ]
 
+    def through(pipeline: Any) -> Batches:
+        for begin in itertools.count(0, BATCH):
+            rows = np.arange(begin, begin + BATCH) % n
+            each = [pipeline(image=images[row][..., None], label=int(labels[row]))["image"] for row in rows]
+            yield np.stack(each), labels[rows]
 
-def pipelines(x: np.ndarray, y: np.ndarray) -> Pipelines:
-    """By name: what makes the data without the package, and with a model and its file."""
-    photos = tf.data.Dataset.from_tensor_slices((x, y)).cache()
-
-    def batched(data: Any) -> Any:
-        return data.shuffle(len(x), seed=0).batch(BATCH).prefetch(2)
-
-    def mixed(mode: str, ratio: float) -> Callable[[ImageModel, Path], Any]:
-        shuffled = photos.shuffle(len(x), seed=0)
-        return lambda model, _: mix(shuffled, model, ratio=ratio, batch_size=BATCH, mode=mode).prefetch(2)
-
-    def appended(model: ImageModel, _: Path) -> Any:
-        return batched(photos.concatenate(gmm_dataset(model, len(x) // 3, like=photos)))
-
-    def sequence(mode: str, ratio: float) -> Callable[..., Any]:
-        return lambda model, _: GMMSequence(x, y, model=model, ratio=ratio, batch_size=BATCH, mode=mode)
-
-    def plain_batches() -> Any:
-        return Transformed(x, y, A.Compose([A.HorizontalFlip()], seed=0))
-
-    def varied(_: ImageModel, file: Path) -> Any:
-        return Transformed(x, y, A.Compose([GMMVary(str(file), p=0.5), A.HorizontalFlip()], seed=0))
-
-    def streamed(data: Transformed) -> Any:
-        def batches() -> Any:
-            return (data[index] for index in range(len(data)))
-
-        spec = (tf.TensorSpec((None, *x.shape[1:]), tf.uint8), tf.TensorSpec((None,), tf.int32))
-        return tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(2)
-
-    plain_sequence = Transformed(x, y)
     return {
-        "tf.data, a quarter appended by gmm_dataset": (lambda: batched(photos), appended),
-        "tf.data, mix(ratio=0.25)": (lambda: batched(photos), mixed("synthesize", 0.25)),
-        'tf.data, mix(ratio=0.5, mode="vary")': (lambda: batched(photos), mixed("vary", 0.5)),
-        "GMMSequence(ratio=0.25)": (lambda: plain_sequence, sequence("synthesize", 0.25)),
-        'GMMSequence(ratio=0.5, mode="vary")': (lambda: plain_sequence, sequence("vary", 0.5)),
-        "PyDataset, GMMVary(p=0.5)": (plain_batches, varied),
-        "from_generator, GMMVary(p=0.5)": (
-            lambda: streamed(plain_batches()),
-            lambda model, file: streamed(varied(model, file)),
+        "mix, tf.data": (
+            iter(real.batch(BATCH, drop_remainder=True).prefetch(2)),
+            iter(mix(real, pool, ratio=RATIO, batch_size=BATCH).prefetch(2)),
         ),
+        "GMMSequence, Keras": (endless(sequences[0]), endless(sequences[1])),
+        "GMMSynthesize, albumentations": (through(pipelines[0]), through(pipelines[1])),
     }
 
 
-def measure(setting: Setting) -> list[Row]:
-    photos = setting.photos()
-    n = BATCH * (QUICK_BATCHES if setting.quick else BATCHES)
-    # What labels say makes no difference to speed, and not every folder of photos has two classes.
-    labels = (np.arange(len(photos)) % N_CLASSES).astype(np.int32)
-    rows, plain = [], {}
-    fits = {"pca": partial(fit, **WHOLE_IMAGES), "multiscale": multiscale_alone}
-    x, y = np.resize(photos[..., None], (n, *photos.shape[1:], 1)), np.resize(labels, n)
-    with tempfile.TemporaryDirectory(prefix="adapters-") as folder:
-        for kind in ("pca", "multiscale"):
-            model = replace(
-                fits[kind](photos, labels=labels, **setting.few_components), class_names=CLASS_NAMES
-            )
-            file = Path(folder) / f"{kind}.safetensors"
-            model.save(file)
-            for name, (without, given) in list(pipelines(x, y).items())[:: 2 if setting.quick else 1]:
-                if name not in plain:
-                    plain[name] = training_rate(without(), photos.shape[1])
-                rate = training_rate(given(model, file), photos.shape[1])
-                beside = (Beside("the same training without it", plain[name]),)
-                rows.append(Row(f"{kind}: {name}", rate, "batches/s", beside, f"batches of {BATCH}"))
+def endless(batches: Any) -> Batches:
+    while True:
+        # The last batch is short, for which the step would be compiled anew.
+        yield from (batches[index] for index in range(len(batches) - 1))
+        batches.on_epoch_end()
+
+
+def small_network(size: int) -> Callable[[Any, Any], Any]:
+    """A compiled training step."""
+    layers: list[Any] = []
+    for width in (16, 32, 64):
+        layers += [
+            keras.layers.Conv2D(width, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+        ]
+    head = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(N_CLASSES)]
+    network = keras.Sequential([keras.Input((size, size, 1)), *layers, *head])
+    optimizer = keras.optimizers.SGD(0.01)
+    optimizer.build(network.trainable_variables)
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def step(images: Any, labels: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = loss_of(labels, network(images, training=True))
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+        return loss
+
+    return step
+
+
+def step_rows(size: int, n: int, rounds: int, steps: int) -> list[Row]:
+    """Milliseconds a step, the median over rounds in which both take turns."""
+    step = small_network(size)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, pair in step_pairs(size, n, Path(folder)).items():
+            for batches in pair:
+                milliseconds(step, batches, 3)
+            turns = [[milliseconds(step, batches, steps) for batches in pair] for _ in range(rounds)]
+            plain, mixed = (statistics.median(column) for column in zip(*turns, strict=True))
+            rows.append(Row(f"step, {size} x {size}: {name}", mixed, "ms", "without the adapter", plain))
     return rows
 
 
+def milliseconds(step: Callable[[Any, Any], Any], batches: Batches, n: int) -> float:
+    began = time.perf_counter()
+    for _ in range(n):
+        loss = step(*map(tf.convert_to_tensor, next(batches)))
+    float(loss)
+    return (time.perf_counter() - began) * 1000 / n
+
+
+def start_rows(n_pool: int, size: int) -> list[Row]:
+    """Seconds from an iterator's creation to its first element."""
+    pool, real = noise_pool(n_pool, size), dataset_of(64, size)
+    plain = real.batch(BATCH, drop_remainder=True)
+    started = {
+        "gmm_dataset": gmm_dataset(pool, 2 * BATCH, like=plain),
+        "mix": mix(real, pool, ratio=RATIO, batch_size=BATCH),
+        "plain": plain,
+    }
+    took = {name: statistics.median(first_element(one) for _ in range(5)) for name, one in started.items()}
+    return [
+        Row(
+            f"{name} of {n_pool:,} images of {size} x {size}, iterator's start",
+            took[name],
+            "s",
+            "photos alone",
+            took["plain"],
+        )
+        for name in ("gmm_dataset", "mix")
+    ]
+
+
+def first_element(dataset: Any) -> float:
+    began = time.perf_counter()
+    next(iter(dataset))
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the rows."""
+    arguments = row_parser(__doc__).parse_args()
+    quick = arguments.quick
+    rows = []
+    for size in (32,) if quick else (64, 128):
+        rows += step_rows(size, 200 if quick else 2000, 2 if quick else 7, 5 if quick else 20)
+    for n_pool in (100,) if quick else (1000, 3500):
+        rows += start_rows(n_pool, 32 if quick else 128)
+    show_rows(f"Adapters, {RATIO:.0%} of batches of {BATCH}", rows, arguments.json)
+
+
 if __name__ == "__main__":
-    run_alone(measure, __doc__)
+    main()

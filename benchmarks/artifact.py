@@ -1,83 +1,110 @@
-"""The file: size and time to load, beside a pickled scikit-learn; and what its int8 basis costs.
+"""The file of a pool: size against error of possible encodings, and time to save and to load.
 
-python -m benchmarks.artifact [PHOTOS] [--quick]
+    python -m benchmarks.artifact [PHOTOS] [--quick] [--json FILE]
+
+Images are drawn from the photos; sizes are those of 1,000.
 """
 
 import tempfile
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
-import joblib
 import numpy as np
+from PIL import Image
 
-from benchmarks.common import WHOLE_IMAGES, Setting, best_seconds, run_alone
-from benchmarks.fitting import fit_in_scikit_learn
-from benchmarks.models import N_COMPONENTS, multiscale_alone
-from benchmarks.rows import Beside, Row
-from gmmaug_plugin import fit, load_model
-from gmmaug_plugin.fitting.pca import fit_pca
-from gmmaug_plugin.models.engine import NumpyEngine
-from gmmaug_plugin.models.symmetry import PART_COPIES, unfold
+from benchmarks.common import Images, Row, photos_of, row_parser, seconds, show_rows
+from gmmaug_plugin import fit
+from gmmaug_plugin.artifact import load_model, save_pool
+from gmmaug_plugin.artifact.encoding import psnr
+from gmmaug_plugin.pool import Pool
 
-ENGINE = NumpyEngine()
-PEER = "scikit-learn PCA and 10 full covariances, joblib"
-
-
-def psnr_of_quantisation(photos: np.ndarray, *, symmetry: str = "flip", variance: float = 0.99) -> float:
-    """Photos' codes decoded by the int8 basis against the float32 one, in decibels (peak 255)."""
-    components = fit_pca(photos, symmetry=symmetry).keep(variance)
-    basis = components.basis(whiten=False)
-    codes = basis.encode(ENGINE, photos.astype(np.float32) - basis.mean)
-    parts, begin = [], 0
-    for copies, rows in zip(PART_COPIES[symmetry], components.rows, strict=True):
-        end = begin + copies * len(rows)
-        amounts = codes[:, begin:end].astype(np.float32).reshape(-1, len(rows))
-        parts.append((amounts @ rows.reshape(len(rows), -1)).reshape(-1, copies, *rows.shape[1:]))
-        begin = end
-    error = basis.decode(ENGINE, codes) - unfold(ENGINE, parts, symmetry)
-    return float(10 * np.log10(255**2 / np.mean(error.astype(np.float64) ** 2)))
+N_IMAGES = 1000
+ENCODINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "JPEG, quality 95": ("jpeg", {"quality": 95, "optimize": True, "subsampling": "4:4:4"}),
+    "WebP, quality 95": ("webp", {"quality": 95}),
+    "WebP, lossless": ("webp", {"lossless": True}),
+    "PNG": ("png", {}),
+}
+"""What a pool's images could be encoded in otherwise."""
 
 
-def measure(setting: Setting) -> list[Row]:
-    photos = setting.photos()
-    with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
-        return compare_files(photos, Path(folder), setting.few_components)
-
-
-def compare_files(photos: np.ndarray, folder: Path, few: dict[str, int]) -> list[Row]:
-    """Sizes and times to load of the files of both kinds of model, and of the peer's."""
-    paths = {"peer": folder / "model.joblib"}
-    joblib.dump(fit_in_scikit_learn(photos, min(N_COMPONENTS, len(photos))), paths["peer"], compress=3)
-    models = {
-        "PCA mixture": fit(photos, **WHOLE_IMAGES, **few),
-        "multi-scale mixture": multiscale_alone(photos, **few),
-    }
-    for kind, model in models.items():
-        paths[kind] = folder / f"{kind}.safetensors"
-        model.save(paths[kind])
-
-    def load_peer() -> None:
-        pca, mixture = joblib.load(paths["peer"])
-        pca.inverse_transform(mixture.sample(1)[0])
-
-    tasks = {("peer", "load"): lambda: joblib.load(paths["peer"]), ("peer", "image"): load_peer}
-    for kind in list(paths)[1:]:
-        tasks[kind, "read"] = lambda path=paths[kind]: path.read_bytes()
-        tasks[kind, "load"] = lambda path=paths[kind]: load_model(path)
-        tasks[kind, "image"] = lambda path=paths[kind]: load_model(path).sample(1, seed=0)
-    ms = {task: 1e3 * seconds for task, seconds in best_seconds(tasks, budget=10.0).items()}
+def size_rows(images: Images, folder: Path) -> list[Row]:
+    """Megabytes of 1,000 images in a file beside other encodings, with the error of each."""
     rows = []
-    for kind in list(paths)[1:]:
-        peer_size, size = (paths[one].stat().st_size / 1e6 for one in ("peer", kind))
-        rows.append(Row(f"{kind}, file", size, "MB", (Beside(PEER, peer_size),)))
-        reading = Beside("reading its bytes", ms[kind, "read"])
-        rows.append(Row(f"{kind}, load", ms[kind, "load"], "ms", (Beside(PEER, ms["peer", "load"]), reading)))
-        beside = (Beside(PEER, ms["peer", "image"]),)
-        rows.append(Row(f"{kind}, load and first image", ms[kind, "image"], "ms", beside))
-    rounding = 10 * np.log10(255**2 * 12)
-    beside = (Beside("rounding to bytes", float(rounding)),)
-    rows.append(Row("int8 basis against float32", psnr_of_quantisation(photos), "dB", beside))
+    for lossless in (False, True):
+        path = folder / "size.safetensors"
+        megabytes = save_pool(Pool(images), path, lossless=lossless) * N_IMAGES / len(images) / 1e6
+        name = f"{'lossless' if lossless else 'default'} file, {error(images, load_model(path).images)}"
+        for other, (codec, options) in ENCODINGS.items():
+            encoded = [encode(image, codec, options) for image in images]
+            decoded = np.stack([decode(one) for one in encoded])
+            size = sum(map(len, encoded)) * N_IMAGES / len(images) / 1e6
+            rows.append(Row(name, megabytes, "MB", f"{other}, {error(images, decoded)}", size))
     return rows
 
 
+def error(images: Images, decoded: Images) -> str:
+    """Peak signal-to-noise ratio, the mean over images."""
+    ratio = float(np.mean([psnr(one, other) for one, other in zip(images, decoded, strict=True)]))
+    return f"{ratio:.1f} dB" if np.isfinite(ratio) else "exact"
+
+
+def time_rows(images: Images, n: int, folder: Path) -> list[Row]:
+    """Seconds to save and to load images beside Pillow, one image after another."""
+    images = np.resize(images, (n, *images.shape[1:]))
+    path = folder / "time.safetensors"
+    pool = Pool(images)
+    codec, options = ENCODINGS["JPEG, quality 95"]
+    encoded = [encode(image, codec, options) for image in images]
+    took = seconds(
+        {
+            "save": lambda: save_pool(pool, path),
+            "encode": lambda: [encode(image, codec, options) for image in images],
+            "load": lambda: load_model(path),
+            "decode": lambda: decode_all(encoded),
+        }
+    )
+    return [
+        Row(
+            f"save {n:,} images, each checked",
+            took["save"],
+            "s",
+            "Pillow, JPEG of quality 95",
+            took["encode"],
+        ),
+        Row(f"load {n:,} images", took["load"], "s", "Pillow, JPEG of quality 95", took["decode"]),
+    ]
+
+
+def encode(image: Images, codec: str, options: dict[str, Any]) -> bytes:
+    with BytesIO() as file:
+        Image.fromarray(image).save(file, codec, **options)
+        return file.getvalue()
+
+
+def decode(encoded: bytes) -> Images:
+    with Image.open(BytesIO(encoded)) as image:
+        return np.asarray(image.convert("L"))
+
+
+def decode_all(encoded: Sequence[bytes]) -> list[Images]:
+    return [decode(one) for one in encoded]
+
+
+def main() -> None:
+    """Print the rows."""
+    arguments = row_parser(__doc__).parse_args()
+    photos = photos_of(arguments.photos, quick=arguments.quick)
+    n_drawn, n_timed = (4, 20) if arguments.quick else (200, N_IMAGES)
+    images = fit(photos, n_images=n_drawn, measure=False, quiet=True).images
+    with tempfile.TemporaryDirectory() as folder:
+        rows = size_rows(images, Path(folder)) + time_rows(images, n_timed, Path(folder))
+    show_rows(
+        f"Images of {photos.shape[1]} x {photos.shape[1]}, sizes for {N_IMAGES:,}", rows, arguments.json
+    )
+
+
 if __name__ == "__main__":
-    run_alone(measure, __doc__)
+    main()

@@ -57,20 +57,18 @@ class FitRecord:
         unknown = sorted(document.keys() - {one.name for one in fields(cls)})
         if unknown:
             raise ValueError(f"The record has unknown fields. Received: {unknown[:8]}")
-        values = {}
+        values: dict[str, Any] = {}
         for one in fields(cls):
             if one.name not in document:
                 continue
-            value = document[one.name]
-            example = getattr(cls(), one.name)
-            wanted: type | tuple[type, ...] = {dict: dict, tuple: list}.get(type(example), type(example))
+            value, example = document[one.name], getattr(cls(), one.name)
+            wanted = list if isinstance(example, tuple) else type(example)
             if not isinstance(value, wanted) or isinstance(value, bool):
                 raise ValueError(
                     f"The record's {one.name} must be {wanted.__name__}. Received: {type(value).__name__}"
                 )
-            values[one.name] = tuple(value) if wanted is list else value
-        kinds = {"measures": dict, "notes": str}
-        for name, kind in kinds.items():
+            values[one.name] = tuple(value) if isinstance(value, list) else value
+        for name, kind in (("measures", dict), ("notes", str)):
             if not all(isinstance(part, kind) for part in values.get(name, ())):
                 raise ValueError(f"The record's {name} must each be {kind.__name__}. Received: others")
         return cls(**values)

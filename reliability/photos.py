@@ -1,192 +1,177 @@
-"""Damaged photo files through the decoder: each must be used or skipped with a reason.
+"""Damaged photo files: each must be used or skipped with a reason.
 
-    python -m reliability.photos [--n 200000] [--seed 0] [--processes 2] [--photos FOLDER] [--keep FOLDER]
+    python -m reliability.photos [--n N] [--seed N] [--processes N] [--keep FOLDER] [--json FILE]
 
-Small photos of every format and mode, and a real one of each class where there are any, are cut at every
-tenth byte and damaged at random. A few processes decode them, each with a limit on memory, and for every
-file on time. What kills one of them, takes too long or too much, or is no clear reason is counted as
-unexplained; the file is kept.
+Small photos of every format and mode are cut at every tenth byte, then damaged at random: bits, zeros, noise,
+pieces lost, repeated or of another file. ``load_photos`` reads each beside a sound photo, in processes with a
+limit on memory, and on time for every file. A file that kills a process, takes too long or is skipped
+without a clear reason is counted as unexplained, and kept.
 """
 
 import argparse
 import multiprocessing
 import os
-import re
 import resource
 import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from gmmaug_plugin.images.errors import PhotoError
-from gmmaug_plugin.images.files import decode_file
-from reliability.mutations import Damage
+from gmmaug_plugin.photos import load_photos
 from reliability.tally import Tally, add_json, finish
-from reliability.wild_photos import extremes, pictures, turned
+from reliability.wild_photos import encoded, pictures, scene, turned
 
 MEMORY = 3 << 30
-"""Bytes of address space that a process may have: what 100 million pixels need at most, and some."""
+"""Bytes of address space of a process: the need of 100 million pixels, and some."""
 
-CPU_SECONDS = 60.0
-WALL_SECONDS = 600
-REAL_PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "flowers"
+CPU_SECONDS, WALL_SECONDS = 60.0, 600
+CUT_EVERY = 10
+"""Bytes from one cut of a file to the next."""
+
 _LONGEST_SEED = 5000
-_USED = "used"
+_EXTREMES = (b"\xff" * 4, b"\x7f" + b"\xff" * 3, b"\0" * 4, b"\x80\0\0\0", b"\xff\xff", b"\0\0", b"\0\1")
 
 
-def seeds(photos: Path) -> list[bytes]:
-    """The files to damage: small ones of every kind, and the first real photo of each class."""
-    large = {file.name for file in extremes()}
-    small = [file.content for file in (*pictures(), *turned()) if file.name not in large]
-    real = [min(folder.iterdir()).read_bytes() for folder in sorted(photos.glob("*/"))]
-    return [content for content in small if len(content) <= _LONGEST_SEED] + real
+class Damage:
+    """Damaged versions of files: first each cut at every tenth byte, then as many others as wanted."""
+
+    def __init__(self, contents: Sequence[bytes], seed: int) -> None:
+        self.contents, self._seed = contents, seed
+        self._ends = np.cumsum([-(-len(content) // CUT_EVERY) for content in contents])
+
+    @property
+    def n_cuts(self) -> int:
+        """How many versions are merely cut."""
+        return int(self._ends[-1])
+
+    def version(self, number: int) -> bytes:
+        """The damaged file of a number, the same whenever it is asked for."""
+        if number < self.n_cuts:
+            index = int(np.searchsorted(self._ends, number, side="right"))
+            before = self._ends[index - 1] if index else 0
+            return self.contents[index][: (number - before) * CUT_EVERY]
+        rng = np.random.default_rng([self._seed, number])
+        content = bytearray(self._pick(rng))
+        for _ in range(rng.integers(1, 4)):
+            content = self._damaged(content or bytearray(self._pick(rng)), rng)
+        return bytes(content)
+
+    def _pick(self, rng: np.random.Generator) -> bytes:
+        return self.contents[rng.integers(len(self.contents))]
+
+    def _damaged(self, content: bytearray, rng: np.random.Generator) -> bytearray:
+        # Headers are short and decide most: half of the damage is done there.
+        reach = len(content) if rng.random() < 0.5 else min(len(content), 128)
+        begin = int(rng.integers(reach))
+        end = min(len(content), begin + int(2 ** rng.uniform(0, 9)))
+        other, extreme = self._pick(rng), _EXTREMES[rng.integers(len(_EXTREMES))]
+        piece = content[begin:end]
+        flipped = bytes(byte ^ (1 << int(rng.integers(8))) for byte in piece[:8])
+        new = [flipped, bytes(len(piece)), rng.bytes(len(piece)), b"", piece * 2, extreme, None]
+        chosen = new[rng.integers(len(new))]
+        if chosen is None:
+            return content[:begin] + other[rng.integers(len(other) + 1) :]
+        n_replaced = len(chosen) if chosen in (flipped, extreme) else len(piece)
+        content[begin : begin + n_replaced] = chosen
+        return content
 
 
-def outcome_of(path: Path) -> str:
-    """Decode a file; tell :data:`_USED` or the reason that it is skipped for."""
-    try:
-        photo, digest = decode_file(path, at_least=64)
-    except PhotoError as error:
-        return str(error)
-    sound = photo.ndim == 2 and photo.dtype == np.uint8 and photo.size and len(digest) == 64
-    return _USED if sound else f"UNSOUND {photo.dtype} {photo.shape}"
+class Outcome(NamedTuple):
+    """What came of a file: "used", a reason, or UNEXPLAINED and how."""
+
+    number: int
+    outcome: str
+    seconds: float = 0.0
+    megabytes: int = 0
 
 
-def decode_many(damage: Damage, numbers: range, path: Path, answers: Connection) -> None:
-    """Decode the files of some numbers under limits; send each number's outcome and the peak of memory."""
+def outcome_of(content: bytes, folder: Path) -> str:
+    """Load a file beside a sound one."""
+    path = folder / "damaged"
+    path.write_bytes(content)
+    photos = load_photos([folder / "sound.png", path], image_size=8, quiet=True)
+    if photos.skipped:
+        return photos.skipped[0].reason
+    return "used" if photos.images.shape == (2, 8, 8) else f"UNEXPLAINED shape {photos.images.shape}"
+
+
+def load_each(damage: Damage, numbers: range, folder: Path, answers: Connection) -> None:
+    """Load the files of some numbers under limits, and send what came of each."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a name, no path
-        os.dup2(nowhere.fileno(), 2)  # libraries in C tell of every damaged file
+        os.dup2(nowhere.fileno(), 2)  # libraries in C complain of every damaged file
+    (folder / "sound.png").write_bytes(encoded(scene(), "PNG"))
     for number in numbers:
-        path.write_bytes(damage.version(number))
-        # Not handled: they end the process even where it is inside a decoder.
+        # Not handled: they end the process even while it is inside a decoder.
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         signal.alarm(WALL_SECONDS)
         began = time.process_time()
         try:
-            outcome = outcome_of(path)
+            outcome = outcome_of(damage.version(number), folder)
         except BaseException as error:
-            outcome = f"UNSOUND {type(error).__name__}: {error}"
-        signal.setitimer(signal.ITIMER_PROF, 0)
+            outcome = f"UNEXPLAINED {type(error).__name__}: {error}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        answers.send((number, outcome, time.process_time() - began, peak))
+        answers.send(Outcome(number, outcome, time.process_time() - began, peak))
 
 
-@dataclass
-class Worker:
-    """A process, and how far it has come."""
-
-    process: Any
-    answers: Connection
-    remaining: range
-    path: Path
-
-
-@dataclass
-class Check:
-    """Every number decoded by some process; a process that dies is followed by another."""
-
-    damage: Damage
-    folder: Path
-    keep: Path
-    tally: Tally = field(default_factory=lambda: Tally("Damaged photos through the decoder", "files"))
-    broken: Counter[str] = field(default_factory=Counter)
-    slowest: float = 0.0
-    peak: int = 0
-
-    def run(self, n: int, n_processes: int) -> None:
-        """Decode the files of all numbers below n."""
-        workers = [self._start(range(first, n, n_processes)) for first in range(min(n, n_processes))]
-        while workers:
-            ready = wait([worker.answers for worker in workers])
-            for worker in [worker for worker in workers if worker.answers in ready]:
-                if not self._listen(worker):
-                    workers.remove(worker)
-                    if worker.remaining:
-                        workers.append(self._start(worker.remaining))
-
-    def _start(self, numbers: range) -> Worker:
-        context = multiprocessing.get_context("spawn")
-        answers, sender = context.Pipe(duplex=False)
-        path = self.folder / f"{numbers[0]}"
-        process = context.Process(target=decode_many, args=(self.damage, numbers, path, sender))
-        process.start()
-        sender.close()
-        return Worker(process, answers, numbers, path)
-
-    def _listen(self, worker: Worker) -> bool:
-        """Take one outcome; False once the process has ended."""
-        try:
-            number, outcome, seconds, peak = worker.answers.recv()
-        except EOFError:
-            worker.process.join()
-            if worker.remaining:
-                self._died(worker)
-            return False
-        worker.remaining = worker.remaining[1:]
-        self.slowest, self.peak = max(self.slowest, seconds), max(self.peak, peak)
-        self._count(number, outcome)
-        return True
-
-    def _died(self, worker: Worker) -> None:
-        number, status = worker.remaining[0], worker.process.exitcode
-        worker.remaining = worker.remaining[1:]
-        cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        self._fail(number, "hang" if cause in ("SIGPROF", "SIGALRM") else f"crash: {cause}")
-
-    def _count(self, number: int, outcome: str) -> None:
-        kind, _, detail = outcome.partition(":")
-        if kind.startswith("UNSOUND") or not outcome.isprintable() or "memory" in outcome:
-            self._fail(number, outcome)
-            return
-        self.tally.outcomes[_USED if outcome == _USED else f"skipped: {kind}"] += 1
-        if kind == "broken image":
-            self.broken[re.sub(r"\d+", "N", detail.strip())[:60]] += 1
-
-    def _fail(self, number: int, what: str) -> None:
-        self.keep.mkdir(parents=True, exist_ok=True)
-        kept = self.keep / f"{number}.bin"
-        kept.write_bytes(self.damage.version(number))
-        self.tally.failures.append(f"{what!a}: {kept}")
+def outcomes(damage: Damage, numbers: range) -> Iterator[Outcome]:
+    """What came of the files of some numbers; a process that dies is followed by another."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="photos-") as folder:
+        while numbers:
+            answers, sender = context.Pipe(duplex=False)
+            process = context.Process(target=load_each, args=(damage, numbers, Path(folder), sender))
+            process.start()
+            sender.close()
+            with suppress(EOFError):
+                while numbers:
+                    yield answers.recv()
+                    numbers = numbers[1:]
+            process.join()
+            if numbers:
+                yield Outcome(numbers[0], f"UNEXPLAINED death, exit status {process.exitcode}")
+                numbers = numbers[1:]
 
 
-def check_photos(
-    n: int, *, seed: int = 0, n_processes: int = 2, photos: Path = REAL_PHOTOS, keep: Path
-) -> Tally:
-    """Decode n damaged files.
-
-    Args:
-        n: How many: as many as there are cuts, at least, for all of these to be among them.
-        seed: Of the random damage.
-        n_processes: Decoding at the same time.
-        photos: Folder of class folders with real photos; without any there, none are damaged.
-        keep: Folder for files that something unexplained came of.
-
-    Returns:
-        The count.
-    """
-    contents = seeds(photos)
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        check = Check(Damage(contents, seed), Path(folder), keep)
-        check.run(n, n_processes)
-    check.tally.facts = {
-        "files damaged": len(contents),
-        "cut at every tenth byte": min(n, check.damage.n_cuts),
-        "seed": seed,
-        "most seconds of one file (CPU)": round(check.slowest, 2),
-        "peak memory of a process (MB)": check.peak,
+def check_photos(damage: Damage, n: int, n_processes: int, keep: Path) -> Tally:
+    """Load ``n`` damaged files; those with an unexplained outcome are kept in a folder."""
+    tally = Tally("damaged photos", "files")
+    slowest, peak, began = 0.0, 0, time.monotonic()
+    with ThreadPoolExecutor(n_processes) as threads:
+        parts = [range(first, n, n_processes) for first in range(n_processes)]
+        for number, outcome, seconds, megabytes in (
+            one for part in threads.map(lambda part: list(outcomes(damage, part)), parts) for one in part
+        ):
+            slowest, peak = max(slowest, seconds), max(peak, megabytes)
+            kind = outcome.partition(":")[0]
+            # Running out of memory is not the file's fault.
+            clear = outcome.isprintable() and "memory" not in outcome and not kind.startswith("UNEXPLAINED")
+            tally.count(kind if clear else f"{number}.bin, {outcome!a}", expected=clear)
+            if not clear:
+                keep.mkdir(parents=True, exist_ok=True)
+                (keep / f"{number}.bin").write_bytes(damage.version(number))
+    tally.facts = {
+        "files damaged": len(damage.contents),
+        "cut at every tenth byte": min(n, damage.n_cuts),
+        "most processor seconds of a file": round(slowest, 2),
+        "peak memory of a process (MB)": peak,
         "minutes": round((time.monotonic() - began) / 60, 1),
-        "what broken images were, of " + str(len(check.broken)): dict(check.broken.most_common(12)),
     }
-    return check.tally
+    return tally
+
+
+def seeds() -> list[bytes]:
+    """Small files of every format and mode."""
+    every = [file.content for file in (*pictures(), *turned())]
+    return [content for content in every if len(content) <= _LONGEST_SEED]
 
 
 def main() -> int:
@@ -195,13 +180,10 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1))
-    parser.add_argument("--photos", type=Path, default=REAL_PHOTOS)
     parser.add_argument("--keep", type=Path, default=Path("damaged-photos"))
     add_json(parser)
     given = parser.parse_args()
-    tally = check_photos(
-        given.n, seed=given.seed, n_processes=given.processes, photos=given.photos, keep=given.keep
-    )
+    tally = check_photos(Damage(seeds(), given.seed), given.n, given.processes, given.keep)
     return finish([tally], given.json)
 
 

@@ -5,25 +5,17 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-TOLD_FAILURES = 20
+PRINTED_FAILURES = 20
 """Failures that are printed one by one."""
 
 
 @dataclass
 class Tally:
-    """The count of one check.
-
-    Attributes:
-        check: What was checked, a few words.
-        unit: What is counted: "files", "executions", "kills".
-        outcomes: How often each expected outcome came, by its name.
-        failures: What was not expected, one line each; none if all is well.
-        facts: Figures besides: seconds, bytes, seeds.
-    """
+    """The count of one check: expected outcomes by name, one line for each failure, and other figures."""
 
     check: str
     unit: str
@@ -36,22 +28,18 @@ class Tally:
         """Everything counted: expected outcomes and failures."""
         return self.outcomes.total() + len(self.failures)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "check": self.check,
-            "unit": self.unit,
-            "tried": self.tried,
-            "outcomes": dict(self.outcomes.most_common()),
-            "failures": self.failures,
-            "facts": self.facts,
-        }
+    def count(self, outcome: str, *, expected: bool = True, detail: str = "") -> None:
+        """Count an outcome; one that was not expected is a failure, named with its detail."""
+        if expected:
+            self.outcomes[outcome] += 1
+        else:
+            self.failures.append(f"{outcome}: {detail}" if detail else outcome)
 
     def __str__(self) -> str:
         lines = [f"{self.check}: {self.tried:,} {self.unit}, {len(self.failures)} unexplained"]
         lines += [f"  {n:>12,}  {outcome}" for outcome, n in self.outcomes.most_common()]
         lines += [f"  {name}: {value}" for name, value in self.facts.items()]
-        lines += [f"  UNEXPLAINED {failure}" for failure in self.failures[:TOLD_FAILURES]]
+        lines += [f"  UNEXPLAINED {failure}" for failure in self.failures[:PRINTED_FAILURES]]
         return "\n".join(lines)
 
 
@@ -65,6 +53,6 @@ def finish(tallies: Sequence[Tally], json_file: Path | None) -> int:
     for tally in tallies:
         sys.stdout.write(f"{tally}\n")
     if json_file is not None:
-        document = [tally.as_json() for tally in tallies]
+        document = [{**asdict(tally), "tried": tally.tried} for tally in tallies]
         json_file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return int(not tallies or any(tally.failures or not tally.tried for tally in tallies))

@@ -1,15 +1,13 @@
-"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | vary | inspect | report | evaluate | cache``."""
+"""The commands: ``gmmaug-fit``, and ``gmmaug fit | sample | export | vary | inspect | report | evaluate``."""
 
 from typing import Annotated
 
 import typer
 
-from gmmaug_plugin import __version__
-from gmmaug_plugin.cli.cache import cache_app
 from gmmaug_plugin.cli.evaluate import evaluate_command
 from gmmaug_plugin.cli.fit import fit_command
 from gmmaug_plugin.cli.inspect import inspect_command
-from gmmaug_plugin.cli.pictures import sample_command, vary_command
+from gmmaug_plugin.cli.pictures import export_command, sample_command, vary_command
 from gmmaug_plugin.cli.report import report_command
 from gmmaug_plugin.cli.running import run, say
 
@@ -24,11 +22,11 @@ fit_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 fit_app.command()(fit_command)
 app.command("fit")(fit_command)
 app.command("sample")(sample_command)
+app.command("export")(export_command)
 app.command("vary")(vary_command)
 app.command("inspect")(inspect_command)
 app.command("report")(report_command)
 app.command("evaluate")(evaluate_command)
-app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:
@@ -43,6 +41,8 @@ def main_fit() -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from gmmaug_plugin import __version__
+
         say(__version__)
         raise typer.Exit
 

@@ -1,6 +1,5 @@
-"""``gmmaug sample`` and ``gmmaug vary``: images of a model as PNG files."""
+"""``gmmaug sample``, ``gmmaug export`` and ``gmmaug vary``: images as files."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,78 +8,108 @@ import typer
 from numpy.typing import NDArray
 
 from gmmaug_plugin.artifact import load_model
-from gmmaug_plugin.cli.running import LabelOption, ModelFile, SeedOption, check_folder, say
-from gmmaug_plugin.images import read_photo
-from gmmaug_plugin.models.image_model import ImageModel
-from gmmaug_plugin.pictures import grid, save_png
-
-_UNSAFE = r"[^\w.-]+"
-"""What a class or a photo may be called but not every file."""
+from gmmaug_plugin.cli.running import (
+    LabelOption,
+    ModelFile,
+    QuietOption,
+    WorkersOption,
+    check_folder,
+    say,
+    silent_libraries,
+)
+from gmmaug_plugin.pictures import grid, save_png, write_class_folders
+from gmmaug_plugin.pool import Label
 
 
 def sample_command(
     model: ModelFile,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="A PNG file for a grid, or a folder for single images.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")],
     n: Annotated[int, typer.Option("-n", min=1, help="Number of images.")] = 32,
     label: LabelOption = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(
-            help="How far to move from the model's templates, if it has some; its own if not given."
-        ),
-    ] = None,
-    seed: SeedOption = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed; without one, every run differs.")] = None,
 ) -> None:
-    """Draw new images."""
-    loaded = load_model(model)
-    images, labels = loaded.sample(n, label=_label(loaded, label), strength=strength, seed=seed)
-    names = [f"{index:05d}" for index in range(n)]
-    if labels is not None:
-        names = [f"{name}_{loaded.class_names[k]}" for name, k in zip(names, labels, strict=True)]
-    _write_pictures(images, names, output)
+    """Write some images of the pool as one picture.
+
+    Example: gmmaug sample flowers.safetensors -o grid.png
+    """
+    _check_png(output)
+    pool = load_model(model)
+    images, _ = pool.sample(n, label=_label(label, pool.class_names), seed=seed)
+    _write_grid(images, output)
+
+
+def export_command(
+    model: ModelFile,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write; empty or new.")],
+    image_format: Annotated[
+        str, typer.Option("--format", metavar="png|jpg|webp", help="Format of the image files.")
+    ] = "png",
+) -> None:
+    """Write the pool's images as files, a folder for each class, for any framework.
+
+    Example: gmmaug export flowers.safetensors synthetic/
+    """
+    pool = load_model(model)
+    n = write_class_folders(pool.images, pool.labels, pool.class_names, folder, image_format)
+    say(f"Wrote {n} images to {folder}")
 
 
 def vary_command(
-    model: ModelFile,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo to vary.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="A PNG file (a grid for several), or a folder.")
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo to re-render.")],
+    photos: Annotated[
+        Path, typer.Option("--photos", metavar="PHOTOS", help="Folder of photos to draw from.")
     ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")],
     strength: Annotated[
-        float | None,
-        typer.Option(help="0 gives the photo back, 1 a fresh draw; the model's own if not given."),
-    ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="Number of variations.")] = 1,
+        float, typer.Option(help="How far from the photo's layout: above 0 (near) to 1 (far).")
+    ] = 0.5,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of images.")] = 1,
     label: LabelOption = None,
-    seed: SeedOption = None,
+    image_size: Annotated[int | None, typer.Option(help="Height and width, 16 to 512.")] = None,
+    color: Annotated[bool, typer.Option("--color", help="Draw in color.")] = False,
+    symmetry: Annotated[str, typer.Option(metavar="flip|none", help="Use mirrored photos, or not.")] = "flip",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all drawing.")] = 0,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Vary a photo; the result has the photo's own size."""
-    loaded = load_model(model)
-    original = read_photo(photo)
-    copies = np.repeat(original[None], n, axis=0)
-    varied = loaded.vary(copies, strength=strength, label=_label(loaded, label), seed=seed)
-    _write_pictures(varied, [f"{photo.stem}_{index:05d}" for index in range(n)], output)
+    """Re-render a photo: its layout, drawn from other photos of its class.
+
+    Example: gmmaug vary photos/daisy/1.jpg --photos photos/ -n 8 -o varied.png
+    """
+    from gmmaug_plugin.fitting import vary
+
+    _check_png(output)
+    number = int(label) if label is not None and label.isdecimal() else label
+    with silent_libraries():
+        images = vary(
+            photo,
+            photos,
+            label=number,
+            n=n,
+            strength=strength,
+            seed=seed,
+            workers=workers,
+            quiet=quiet,
+            image_size=image_size,
+            color=color,
+            symmetry=symmetry,
+        )
+    _write_grid(images, output)
 
 
-def _label(model: ImageModel, text: str | None) -> int | str | None:
+def _label(text: str | None, class_names: tuple[str, ...]) -> Label | None:
     """A class by name, or by number where no class has that name."""
-    if text is None or text in model.class_names or not text.isdecimal():
+    if text is None or text in class_names or not text.isdecimal():
         return text
     return int(text)
 
 
-def _write_pictures(images: NDArray[np.uint8], names: list[str], output: Path) -> None:
-    """Write one PNG, or a folder of them when the output is a folder or has no .png name."""
-    if output.suffix.lower() == ".png" and not output.is_dir():
-        check_folder(output)
-        save_png(images[0] if len(images) == 1 else grid(images), output)
-        say(f"Wrote {output}: {len(images)} image{'s' if len(images) > 1 else ''}")
-        return
-    if output.suffix and not output.is_dir():
-        raise ValueError(f"The output must be a .png file or a folder. Received: {output}")
-    output.mkdir(parents=True, exist_ok=True)
-    for image, name in zip(images, names, strict=True):
-        save_png(image, output / f"{re.sub(_UNSAFE, '_', name)}.png")
-    say(f"Wrote {len(images)} images to {output}")
+def _check_png(output: Path) -> None:
+    if output.suffix.lower() != ".png" or output.is_dir():
+        raise ValueError(f"The output must be a file named NAME.png. Received: {output}")
+    check_folder(output)
+
+
+def _write_grid(images: NDArray[np.uint8], output: Path) -> None:
+    save_png(images[0] if len(images) == 1 else grid(images), output)
+    say(f"Wrote {output}: {len(images)} image{'s' if len(images) > 1 else ''}")

@@ -12,9 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from gmmaug_plugin.fitting.fitter import MIN_PHOTOS
-from gmmaug_plugin.images import PhotoSet, load_photos
-from gmmaug_plugin.models.image_model import ImageModel
+from gmmaug_plugin.photos import PhotoSet
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -25,20 +23,19 @@ ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="Artifact writt
 PhotosPath = Annotated[
     Path, typer.Argument(metavar="PHOTOS", help="Folder (a sub-folder per class, or flat), .npy or .npz.")
 ]
-SeedOption = Annotated[int | None, typer.Option(help="Seed; without one, every run is fresh.")]
 LabelOption = Annotated[str | None, typer.Option(help="Class, by name or number.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at a photo that cannot be used.")]
-CacheOption = Annotated[
-    bool, typer.Option("--cache/--no-cache", help="Keep decoded photos for the next time.")
-]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Threads that draw; one for each processor core if not given.")
+]
 
 
 def run(command: Callable[[], Any]) -> None:
-    """Run a command; what a user can mend is told in a line, without a traceback."""
+    """Run a command; an error that a user can mend is one line, without a traceback."""
     signal.signal(signal.SIGINT, _interrupt)
     if isinstance(sys.stdout, TextIOWrapper):
-        # A name that the terminal's encoding cannot tell must not undo the work; errors are told so anyway.
+        # A name that the terminal's encoding lacks must not undo the work.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
@@ -53,39 +50,20 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def tell(text: str) -> None:
+def say_error(text: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(text + "\n")
 
 
-def read_photos(
-    photos: Path,
-    *,
-    image_size: int | None,
-    resize: str,
-    strict: bool,
-    quiet: bool,
-    cache: bool = True,
-) -> PhotoSet:
-    """Load photos and name those that were skipped on standard error."""
-    with _silent_libraries():
-        photo_set = load_photos(
-            photos,
-            image_size=image_size,
-            resize=resize,  # type: ignore[arg-type]
-            strict=strict,
-            min_photos=MIN_PHOTOS,
-            quiet=quiet,
-            cache=cache,
-        )
+def named_skips(photo_set: PhotoSet) -> None:
+    """Name the files that were skipped on standard error."""
     for skipped in photo_set.skipped:
-        tell(f"Skipped {skipped}")
-    return photo_set
+        say_error(f"Skipped {skipped}")
 
 
 @contextmanager
-def _silent_libraries() -> Iterator[None]:
-    """Keep what libraries in C print of damaged files off standard error; ours goes there as ever."""
+def silent_libraries() -> Iterator[None]:
+    """Keep messages of C libraries about damaged files off standard error; ours still go there."""
     own = sys.stderr
     try:
         at_terminal = own.fileno() == _STDERR
@@ -110,11 +88,6 @@ def _silent_libraries() -> Iterator[None]:
             sys.stderr = own
 
 
-def resize_of(model: ImageModel) -> str:
-    """How the photos that a model was fitted on were made square."""
-    return str(model.info.get("options", {}).get("resize", "stretch"))
-
-
 def check_folder(output: Path) -> None:
     """Raise :class:`ValueError` unless the folder that an output goes to is there."""
     if not output.parent.is_dir():
@@ -130,5 +103,5 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    tell(message)
+    say_error(message)
     raise SystemExit(status)

@@ -20,7 +20,10 @@ threshold: about 1% by construction.
 7,000 training photos (460 MB): copies of other photos go unseen.
 """
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +36,7 @@ from gmmaug_plugin.evaluation.measures import as_gray
 from gmmaug_plugin.evaluation.nearest import SPACES, PhotoBank, Space, turned
 from gmmaug_plugin.photos import near_duplicates
 from gmmaug_plugin.resizing import resize_images
+from gmmaug_plugin.threads import limited_threads
 
 __all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
 
@@ -189,14 +193,33 @@ class CopyDetector:
         self._training = training
         rng = np.random.default_rng(random_state)
         self._members = _choose_compared(codes, rng)
-        self._banks = {code: PhotoBank(photos[rows]) for code, rows in self._members.items()}
-        found = {
-            code: _thresholds(bank, unseen[unseen_codes == code], rng) for code, bank in self._banks.items()
-        }
-        self._thresholds = _completed(found)
+
+        def measured(code: int) -> tuple[PhotoBank, _Thresholds | None]:
+            bank = PhotoBank(photos[self._members[code]])
+            own = np.random.default_rng([random_state, code])
+            return bank, _thresholds(bank, unseen[unseen_codes == code], own)
+
+        with limited_threads(), ThreadPoolExecutor(os.cpu_count()) as threads:
+            found = dict(zip(self._members, threads.map(measured, self._members), strict=True))
+        self._banks = {code: bank for code, (bank, _) in found.items()}
+        self._thresholds = _completed({code: thresholds for code, (_, thresholds) in found.items()})
         self.real_rates, self.n_real = self._real(
             {code: float((codes == code).mean()) for code in self._members}
         )
+
+    def of_class(self, code: int) -> "CopyDetector":
+        """The detector of one class alone, whose images and photos need no labels.
+
+        Args:
+            code: The class, among those of the training photos.
+        """
+        alone = copy(self)
+        alone._members = {0: np.arange(len(self._members[code]))}
+        alone._training = self._training[self._members[code]]
+        alone._banks = {0: self._banks[code]}
+        alone._thresholds = {0: self._thresholds[code]}
+        alone.real_rates, alone.n_real = alone._real({0: 1.0})
+        return alone
 
     @property
     def note(self) -> str | None:

@@ -183,7 +183,7 @@ def _distances(
 
     def projected(patches: NDArray[np.float32]) -> NDArray[np.float32]:
         points = (patches.reshape(flat.shape) - mean) / deviation
-        return np.sort(np.ascontiguousarray((points @ directions).T), axis=1)
+        return np.sort(directions.T @ points.T, axis=1)
 
     own = projected(reference)
     return [1000 * float(np.abs(projected(other) - own).mean(dtype=np.float64)) for other in others]

@@ -127,7 +127,8 @@ def read_options(given: Mapping[str, Any]) -> tuple[FitOptions, MixtureOptions, 
 
 def as_json(options: FitOptions, mixture: MixtureOptions) -> dict[str, Any]:
     """All options as JSON values."""
-    return {**asdict(options), **asdict(mixture)}
+    values = {**asdict(options), **asdict(mixture)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _refuse(name: str, model: str, known: set[str]) -> None:

@@ -1,7 +1,7 @@
 """From photos to a pool: read, choose, draw, refuse copies, measure."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -79,7 +79,7 @@ def fit(
     """
     fit_options, mixture_options, given = read_options(options)
     photo_set, image_size = read_photos(photos, labels, fit_options, strict=strict, quiet=quiet)
-    return fit_photos(
+    found = fit_photos(
         photo_set,
         replace(fit_options, image_size=image_size),
         mixture_options,
@@ -88,7 +88,9 @@ def fit(
         client=client,
         resume=resume,
         quiet=quiet,
-    ).pool
+    )
+    found.forget()
+    return found.pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,7 @@ class Fit:
         mixtures: The mixture of each class, in label order.
         measurements: What was measured of the pool; None if nothing was.
         detector: Finds copies of photos; None where no two photos of a class differ.
+        forget: Removes what is kept for ``resume``, once the pool is safe.
     """
 
     pool: Pool
@@ -108,6 +111,7 @@ class Fit:
     mixtures: tuple[LocalMixture | PCAMixture, ...] = ()
     measurements: Any = None
     detector: CopyDetector | None = None
+    forget: Callable[[], None] = lambda: None
 
 
 def read_photos(
@@ -184,15 +188,21 @@ def fit_photos(
     notes = _notes(photo_set)
     with drawer(n_workers, client) as draw:
         choices: dict[str, Any] = {}
+        detector = _detector(photo_set)
         if isinstance(mixture_options, LocalOptions) and options.measure:
             mixture_options, choices = choose_options(
-                photo_set, options, mixture_options, given, unfinished, draw=draw, quiet=quiet
+                photo_set, options, mixture_options, given, detector, unfinished, draw=draw, quiet=quiet
             )
         mixtures = tuple(_mixtures(photo_set, options, mixture_options, quiet=quiet))
-        detectors = _detectors(photo_set, options, mixture_options, notes)
+        refusing = None if _keeps_copies(options, mixture_options, notes) else detector
         drawings = [
-            ClassDrawing(mixture, detector, (options.seed, number), options.image_size or 0)
-            for number, (mixture, detector) in enumerate(zip(mixtures, detectors, strict=True))
+            ClassDrawing(
+                mixture,
+                refusing and refusing.of_class(number),
+                (options.seed, number),
+                options.image_size or 0,
+            )
+            for number, mixture in enumerate(mixtures)
         ]
         images, redrawn = _draw_all(drawings, photo_set, options, unfinished, notes, draw=draw, quiet=quiet)
     for mixture in mixtures:
@@ -215,10 +225,16 @@ def fit_photos(
         versions=_versions(),
     )
     pool = _pool(photo_set, options, mixtures, images, record)
-    finished = Fit(pool, _at_size(photo_set, pool.image_size), mixtures)
+    same_size = pool.image_size == photo_set.images.shape[1]
+    finished = Fit(
+        pool,
+        _at_size(photo_set, pool.image_size),
+        mixtures,
+        detector=detector if same_size else None,
+        forget=unfinished.remove,
+    )
     if options.measure:
         finished = measured(finished, features=features, quiet=quiet)
-    unfinished.remove()
     return finished
 
 
@@ -310,24 +326,23 @@ def _mixtures(
     return found
 
 
-def _detectors(
-    photo_set: PhotoSet, options: FitOptions, mixture_options: MixtureOptions, notes: list[str]
-) -> list[CopyDetector | None]:
-    """What finds copies of each class's photos."""
-    n_classes = len(_counts(photo_set))
+def _detector(photo_set: PhotoSet) -> CopyDetector | None:
+    """What finds copies of photos; None where no two photos of a class differ."""
+    try:
+        return CopyDetector(photo_set.images, photo_set.labels)
+    except NoDifferentPhotosError:
+        return None
+
+
+def _keeps_copies(options: FitOptions, mixture_options: MixtureOptions, notes: list[str]) -> bool:
+    """Whether copies are kept; notes say why."""
     if options.allow_copies:
         notes.append("Copies were kept: allow_copies is set.")
-        return [None] * n_classes
+        return True
     if isinstance(mixture_options, PCAOptions) and mixture_options.recipe is not None:
         notes.append("Copies were kept: the notebook's recipe draws them, and is here to show that.")
-        return [None] * n_classes
-    found: list[CopyDetector | None] = []
-    for number in range(n_classes):
-        try:
-            found.append(CopyDetector(photo_set.images[class_rows(photo_set, number)]))
-        except NoDifferentPhotosError:
-            found.append(None)
-    return found
+        return True
+    return False
 
 
 def measured(fit: Fit, *, features: bool | None, quiet: bool) -> Fit:
@@ -335,10 +350,7 @@ def measured(fit: Fit, *, features: bool | None, quiet: bool) -> Fit:
     from gmmaug_plugin.evaluation.measuring import FEWEST_PHOTOS, measure_images
 
     photos, pool = fit.photos, fit.pool
-    try:
-        detector = CopyDetector(photos.images, photos.labels)
-    except NoDifferentPhotosError:
-        detector = None
+    detector = fit.detector or _detector(photos)
     if len(photos.images) < FEWEST_PHOTOS:
         note = f"Nothing was measured: that takes {FEWEST_PHOTOS} photos."
         record = replace(pool.record, notes=(*pool.record.notes, note))

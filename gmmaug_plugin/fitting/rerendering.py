@@ -72,7 +72,7 @@ def vary(
     number = _class_of(photo, original, photo_set, label)
     others = photo_set.images[class_rows(photo_set, number)]
     groups = near_duplicates(np.concatenate([others, original[None]]))
-    same = np.flatnonzero(groups[:-1] == groups[-1])
+    same = np.flatnonzero(groups[:-1] == groups[-1]).tolist()
     if len(same) == len(others):
         raise PhotoError("Re-rendering needs another photo of the class. Received: none but the photo itself")
     mixture = local_mixture(others, fit_options.symmetry)
@@ -90,7 +90,8 @@ def _original(photo: str | os.PathLike[str] | Images, options: FitOptions) -> Im
     side = drawn_side(options.image_size or 0, options)
     if isinstance(photo, str | os.PathLike):
         return read_photo(photo, image_size=side, resize=options.resize, color=options.color)
-    return resize_images(np.asarray(photo)[None], side)[0]
+    resized: Images = resize_images(np.asarray(photo)[None], side)[0]
+    return resized
 
 
 def _class_of(
@@ -142,7 +143,7 @@ def rerendered_rows(
         groups = mixture.groups
         some = np.random.default_rng([seed, number]).permutation(len(rows))[: max(1, _SHOWN // n_classes)]
         for one in np.sort(some):
-            same = np.flatnonzero(groups == groups[one])
+            same = np.flatnonzero(groups == groups[one]).tolist()
             if len(same) == len(rows):
                 continue
             chosen.append(int(rows[one]))

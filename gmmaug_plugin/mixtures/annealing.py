@@ -23,6 +23,7 @@ _FINE = (
 )  # at sides 32, 64, 128 and beyond: noise added, steps to take it away
 _SMALL_BELOW = 0.6  # share of the noise added below which the smaller patches serve
 _CARRIED = 16  # components taken to a new side, nearest first
+_SHARPNESS = 3  # power of the Hann window: means of patches that disagree are fog, so one patch prevails
 _GAIN_BELOW = 0.5  # above such noise a posterior mean is rightly flat
 
 
@@ -199,8 +200,8 @@ def _nothing() -> tuple[Codes, Floats]:
 
 @lru_cache
 def _windows(side: int, size: int, stride: int) -> tuple[Floats, Floats]:
-    """A Hann window, never zero, and the sum of all positions' windows over each pixel."""
-    line = np.hanning(size + 2)[1:-1]
+    """A blending window, never zero, and the sum of all positions' windows over each pixel."""
+    line = np.hanning(size + 2)[1:-1] ** _SHARPNESS
     window = (line[:, None] * line + 1e-3).astype(np.float32)
     cover = np.zeros((side, side), np.float32)
     for y in range(0, side - size + 1, stride):

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.mixtures.pyramid import pyramid
+from gmmaug_plugin.mixtures.pyramid import pyramid, with_detail
 
 MIN_SIDE = 16
 MAX_SIDE = 512
@@ -25,7 +25,8 @@ MAX_SIDE = 512
 COARSE_END = 0.03  # noise after the last step but one at side 16
 _MIN_STRENGTH = 0.04
 _MAX_STRENGTH = 3.0  # so much noise that nothing of a layout is left
-_CONSIDERED = 1024  # views among which an image's are chosen: bounds the time in large classes
+_CONSIDERED = 200  # random views among which an image's are chosen: of all of them, fewer images differ
+_MAX_DETAIL = 4.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class LocalOptions:
     """Dials of the local mixture.
 
     Attributes:
-        photos: Photos or mirror images that one image is made of: those nearest to its layout in any quarter.
+        views: Photos or mirror images that one image is made of: those nearest to its layout in any quarter.
         strength: Noise, grey levels in 0..1, added to a random photo at side 16 for an image's layout. The
             larger, the newer the layout, and the less it hangs together.
         locality: Noise, grey levels in 0..1, below which patches are half as wide as the image at side 16. A
             larger value leaves more to chance: fewer copies, weaker layout.
+        detail: Factors of the contrast of detail at sides 32, 64, ..., or one for all. Means of patches that
+            disagree have less contrast than photos; this gives it back.
         bandwidth: Standard deviation of each Gaussian, grey levels in 0..1.
         gain: Greatest scaling of a posterior mean's contrast towards its components'; 1 is none.
         eta: Share of the noise made anew in each step, 0..1; 0 is a deterministic path.
@@ -47,14 +50,17 @@ class LocalOptions:
         ValueError: A value is out of range.
     """
 
-    photos: int = field(default=16, metadata={"help": "Photos that one image is made of."})
+    views: int = field(default=16, metadata={"help": "Photos that one image is made of."})
     strength: float = field(
         default=0.8,
         metadata={"help": "Noise added to a photo for an image's layout; larger: newer layouts, less whole."},
     )
     locality: float = field(
-        default=0.8,
+        default=0.5,
         metadata={"help": "Noise below which patches shrink; larger: fewer copies, weaker layout."},
+    )
+    detail: float | tuple[float, ...] = field(
+        default=1.25, metadata={"help": "Contrast of detail, 1 for that of blended patches.", "type": float}
     )
     bandwidth: float = field(
         default=0.0, metadata={"help": "Standard deviation of each patch's Gaussian, grey levels in 0..1."}
@@ -65,7 +71,7 @@ class LocalOptions:
 
     def __post_init__(self) -> None:
         limits = {
-            "photos": (1, 4096),
+            "views": (1, 4096),
             "strength": (_MIN_STRENGTH, _MAX_STRENGTH),
             "locality": (0, _MAX_STRENGTH),
             "bandwidth": (0, 1),
@@ -77,6 +83,13 @@ class LocalOptions:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise ValueError(f"{name} must be from {least} to {most}. Received: {value}")
+        if not self.gains or not all(0 <= gain <= _MAX_DETAIL for gain in self.gains):
+            raise ValueError(f"detail must be from 0 to {_MAX_DETAIL:g}. Received: {self.detail}")
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """``detail`` as factors of bands, at least one."""
+        return (self.detail,) if isinstance(self.detail, int | float) else tuple(self.detail)
 
 
 class LocalMixture:
@@ -84,7 +97,7 @@ class LocalMixture:
 
     Drawing is a pure function of the photos, the options and the seed, the same in any thread; it holds
     Python's lock for a small part of its time only, so threads draw side by side. Its time grows with
-    ``options.photos``, not with the number of photos.
+    ``options.views``, not with the number of photos.
 
     Args:
         photos: uint8 (n, S, S) or (n, S, S, 3), n at least 1, S one of 16, 32, 64, 128, 256, 512. Kept, not
@@ -211,6 +224,7 @@ class LocalMixture:
         photos = self._photos[views % n]
         photos[views >= n] = photos[views >= n][:, :, ::-1]
         image = drawn_image(start, strength, pyramid(_planes(photos), MIN_SIDE), self.options, rng)
+        image = with_detail(image, MIN_SIDE, self.options.gains)
         levels = np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)
         found = np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 0))
         return found if self.photos.ndim == 4 else found[..., 0]
@@ -220,8 +234,8 @@ class LocalMixture:
         blocks = pyramid((self._small[allowed] - start) ** 2, 4)[0].sum(1)
         rows = blocks[:, :-1] + blocks[:, 1:]
         quarters = (rows[:, :, :-1] + rows[:, :, 1:]).reshape(len(allowed), 9)
-        ranked = quarters.argsort(axis=0, kind="stable")[: self.options.photos]
-        return allowed[list(dict.fromkeys(ranked.ravel().tolist()))[: self.options.photos]]
+        ranked = quarters.argsort(axis=0, kind="stable")[: self.options.views]
+        return allowed[list(dict.fromkeys(ranked.ravel().tolist()))[: self.options.views]]
 
 
 def _planes(photos: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,4 +1,7 @@
-"""Images at half and at twice the side."""
+"""Images at half and at twice the side, and the bands of detail between them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +26,25 @@ def pyramid(images: Floats, least: int) -> list[Floats]:
 def doubled(image: Floats) -> Floats:
     """An image (..., side, side) at twice the side, interpolated linearly."""
     return np.ascontiguousarray(_doubled_rows(_doubled_rows(image).swapaxes(-1, -2)).swapaxes(-1, -2))
+
+
+def with_detail(images: Floats, least: int, gains: Sequence[float]) -> Floats:
+    """Images whose bands of detail are scaled: what each side adds to half the side.
+
+    Args:
+        images: float32 (..., side, side).
+        least: The side whose content stays.
+        gains: Factors for the bands of sides 2 ``least``, 4 ``least``, ...; the last one goes on.
+
+    Returns:
+        float32 (..., side, side).
+    """
+    levels = pyramid(images, least)
+    scaled = levels[0]
+    for band, (coarse, fine) in enumerate(pairwise(levels)):
+        gain = np.float32(gains[min(band, len(gains) - 1)])
+        scaled = doubled(scaled) + gain * (fine - doubled(coarse))
+    return scaled
 
 
 def _doubled_rows(image: Floats) -> Floats:

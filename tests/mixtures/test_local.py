@@ -114,7 +114,7 @@ class TestRerender:
 
     def test_without_any_ban_a_photo_comes_back_from_little_noise(self):
         photos = noise_photos(30, 32)
-        found = LocalMixture(photos).rerender(photos[4], 0.1, [0])
+        found = LocalMixture(photos, options=LocalOptions(detail=1)).rerender(photos[4], 0.1, [0])
         assert np.median(np.abs(found.astype(int) - photos[4])) <= 2
 
     @pytest.mark.parametrize("mirror", [False, True])

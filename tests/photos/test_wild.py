@@ -16,7 +16,7 @@ from gmmaug_plugin.photos import PhotoError, load_photos
 from gmmaug_plugin.photos.files import printable
 from gmmaug_plugin.photos.finding import find_files
 from reliability.wild_photos import EITHER, USED, all_files, encoded, scene
-from reliability.wild_places import make_places
+from tests.photos.wild_places import make_places
 
 
 def expect(expected: dict[str, str], skipped: dict[str, str]) -> None:

@@ -1,78 +1,51 @@
-"""Few of the faults that ``python -m reliability.faults`` counts many of."""
+"""Kills and full disks, a few of each: nothing unexplained, and a torn artifact would be noticed."""
 
-import shutil
+import random
 from pathlib import Path
 
 import pytest
 
-from reliability.faults.disks import fill_caches, fill_targets, refuse_targets, small_disk
-from reliability.faults.kills import interrupt_fits, kill_caches, kill_fits, kill_saves, write_at_once
-from reliability.faults.setting import Setting, make_setting
-from reliability.tally import Tally
-from tests.extent import ALL
+from reliability.faults import (
+    Setting,
+    cut_saves,
+    fill_disks,
+    interrupt_fits,
+    kill_fits,
+    kill_saves,
+    make_setting,
+)
+from reliability.tally import Tally, finish
 
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
-    return make_setting(tmp_path_factory.mktemp("faults"))
+    return make_setting(tmp_path_factory.mktemp("faults"), n_images=20)
 
 
-@pytest.fixture(scope="module")
-def disks() -> None:
-    try:
-        with small_disk(2**16):
-            pass
-    except (PermissionError, FileNotFoundError) as error:
-        pytest.skip(f"no small disk can be mounted here: {error}")
+def test_fits_that_are_disturbed_leave_a_whole_artifact_and_go_on(setting: Setting) -> None:
+    rng = random.Random(1)
+    tallies = [kill_fits(setting, 1, rng), interrupt_fits(setting, 1, rng), fill_disks(setting, 1)]
+    assert [(one.tried, one.failures) for one in tallies] == [(1, [])] * 3
 
 
-def check(tally: Tally, *, tried: int) -> None:
-    assert tally.failures == []
-    assert tally.tried == tried
+def test_saves_that_are_killed_or_cut_leave_a_whole_artifact(setting: Setting) -> None:
+    tallies = [kill_saves(setting, 10, random.Random(1)), cut_saves(setting, 10)]
+    assert [(one.tried, one.failures) for one in tallies] == [(10, [])] * 2
 
 
-def test_killed_saves_leave_a_whole_artifact(setting: Setting) -> None:
-    check(kill_saves(setting, 20, seed=1), tried=20)
+def test_a_torn_artifact_would_be_noticed(tmp_path: Path) -> None:
+    setting = Setting(tmp_path, old=b"old", new=b"new")
+    setting.target.parent.mkdir()
+    assert setting.found() == "gone"
+    for contents, found in ((b"ne", "torn"), (b"new", "new")):
+        setting.target.write_bytes(contents)
+        assert setting.found() == found
 
 
-def test_killed_fillings_of_the_cache_leave_it_right(setting: Setting) -> None:
-    check(kill_caches(setting, 10, seed=1), tried=10)
-
-
-def test_killed_fits_leave_a_whole_artifact_and_go_on(setting: Setting) -> None:
-    tally = kill_fits(setting, 10 if ALL else 3, seed=2)
-    check(tally, tried=10 if ALL else 3)
-
-
-def test_interrupted_fits_say_so_and_leave_nothing(setting: Setting) -> None:
-    check(interrupt_fits(setting, 10 if ALL else 2, seed=1), tried=10 if ALL else 2)
-
-
-def test_two_fits_of_one_target_leave_one_whole_artifact(setting: Setting) -> None:
-    check(write_at_once(setting, 4 if ALL else 1), tried=4 if ALL else 1)
-
-
-@pytest.mark.usefixtures("disks")
-def test_a_full_disk_leaves_the_old_artifact(setting: Setting) -> None:
-    check(fill_targets(setting, 3), tried=3)
-
-
-@pytest.mark.usefixtures("disks")
-def test_a_full_cache_costs_no_fit(setting: Setting) -> None:
-    check(fill_caches(setting, 4 if ALL else 1), tried=4 if ALL else 1)
-
-
-@pytest.mark.usefixtures("disks")
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="nothing here makes permissions bind root")
-def test_targets_that_cannot_be_written_are_refused(setting: Setting) -> None:
-    check(refuse_targets(setting), tried=4)
-
-
-def test_a_torn_artifact_would_be_noticed(setting: Setting, tmp_path: Path) -> None:
-    torn = Setting(tmp_path, setting.old, setting.new, setting.seconds)
-    torn.target.parent.mkdir()
-    assert torn.found() == "gone"
-    torn.target.write_bytes(setting.new[:-1])
-    assert torn.found() == "torn"
-    torn.target.write_bytes(setting.new)
-    assert torn.found() == "new"
+def test_an_unexplained_outcome_or_none_at_all_fails() -> None:
+    tally = Tally("kills", "kills")
+    assert finish([tally], None) == 1
+    tally.count("whole")
+    assert finish([tally], None) == 0
+    tally.count("torn", expected=False)
+    assert finish([tally], None) == 1

@@ -80,20 +80,3 @@ def _too_deep(folder: Path) -> str:
             too_deep = path.relative_to(folder).as_posix()
     os.close(place)
     return too_deep
-
-
-def make_locked(folder: Path) -> dict[str, str]:
-    """Add what only root may read; the same promise as :func:`make_places`."""
-    photo = encoded(scene(), "JPEG")
-    locked, closed = folder / "locked.jpg", folder / "closed"
-    locked.write_bytes(photo)
-    locked.chmod(0)
-    closed.mkdir()
-    (closed / "within.jpg").write_bytes(photo)
-    (folder / "into.jpg").symlink_to("closed/within.jpg")
-    closed.chmod(0)
-    return {
-        "locked.jpg": "^Permission denied$",
-        "closed": "^unreadable folder: Permission denied$",
-        "into.jpg": "^Permission denied$",
-    }
