@@ -5,7 +5,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,6 @@ def finish(tallies: Sequence[Tally], json_file: Path | None) -> int:
     for tally in tallies:
         sys.stdout.write(f"{tally}\n")
     if json_file is not None:
-        document = [{**asdict(tally), "tried": tally.tried} for tally in tallies]
+        document = [{**vars(tally), "tried": tally.tried} for tally in tallies]
         json_file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return int(not tallies or any(tally.failures or not tally.tried for tally in tallies))

@@ -20,7 +20,7 @@ from gmmaug_plugin.progress import progress_bar
 LOCALITIES = (0.4, 0.5, 0.8)
 """Values of ``locality`` that are tried."""
 
-DETAILS = (1.0, 1.15, 1.3, 1.45, 1.6)
+DETAILS = (1.0, 1.15, 1.3, 1.45)
 """Factors of ``detail`` that are tried, for each band."""
 
 N_DRAWS = 96

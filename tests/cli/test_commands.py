@@ -77,7 +77,8 @@ def test_sample_writes_a_grid_of_the_seeds_images(file: Path, tmp_path: Path) ->
     done = run("gmmaug", "sample", file, "-n", 6, "--seed", 1, "--label", "daisy", "-o", out)
     assert done.returncode == 0, done.stderr
     images, _ = load_model(file).sample(6, seed=1, label="daisy")
-    np.testing.assert_array_equal(np.asarray(Image.open(out)), grid(images))
+    with Image.open(out) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), grid(images))
 
 
 def test_export_writes_a_folder_for_each_class(file: Path, tmp_path: Path) -> None:
@@ -97,7 +98,8 @@ def test_vary_rerenders_a_photo(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "varied.png"
     done = run("gmmaug", "vary", photo, "--photos", folder, "--image-size", 32, "-n", 4, "-o", out)
     assert done.returncode == 0, done.stderr
-    assert Image.open(out).size[0] > 64
+    with Image.open(out) as picture:
+        assert picture.size[0] > 64
 
 
 def test_inspect_shows_the_file_to_people_and_machines(file: Path) -> None:

@@ -25,7 +25,7 @@ def test_leaks_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         thread.start()
         kept.extend([thread, tempfile.NamedTemporaryFile(delete=False)])  # noqa: SIM115
         for _ in range(n):
-            kept.append(bytearray(10_000))
+            kept.append(b"x" * 200_000)
             tick()
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

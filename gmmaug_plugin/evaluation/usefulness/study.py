@@ -125,18 +125,21 @@ def _within_budget(
     trainer.prepare(0)
     to_prepare = time.monotonic() - began
     trainer.train(arms[0], 0, FEWEST_STEPS)  # compiles
-    per_step = trainer.train(arms[0], 0, _TIMED_STEPS).seconds / _TIMED_STEPS
+    timed = trainer.train(arms[0], 0, _TIMED_STEPS).seconds
+    measuring = trainer.measuring
+    per_step = (timed - measuring) / _TIMED_STEPS
     left = deadline - time.monotonic() - (FEWEST_SEEDS - 1) * to_prepare
 
     def fits(n_arms: int, n_steps: int) -> bool:
-        return FEWEST_SEEDS * n_arms * n_steps * per_step <= left
+        return FEWEST_SEEDS * n_arms * (measuring + n_steps * per_step) <= left
 
     kept, reductions = list(arms), []
     while len(kept) > 3 and not fits(len(kept), steps):
         reductions.append(f'To keep the budget: without "{kept.pop(-2).name}".')
     if not fits(len(kept), steps):
         wanted = steps
-        steps = _whole_parts(max(FEWEST_STEPS, int(left / (FEWEST_SEEDS * len(kept) * per_step))))
+        each = left / (FEWEST_SEEDS * len(kept)) - measuring
+        steps = _whole_parts(max(FEWEST_STEPS, int(each / per_step)))
         reductions.append(f"To keep the budget: {steps} of {wanted} steps, perhaps too few to judge.")
     return tuple(kept), steps, tuple(reductions)
 

@@ -107,7 +107,12 @@ class Trainer:
         draw_pool: Draws the pool of a seed from its training photos alone.
         photos_per_class: Training photos a class.
         random_state: Seed of the study.
+
+    Attributes:
+        measuring: Seconds that the learning curve of the last training took, however long the training.
     """
+
+    measuring = 0.0
 
     def __init__(
         self,
@@ -150,9 +155,12 @@ class Trainer:
         photos, labels = self._images[split.training], self._labels[split.training]
         feed = Feed(photos, labels, self._pool, arm.ratio, steps, (self._random_state, seed))
         points: list[Point] = []
+        self.measuring = 0.0
 
         def measure_part(stop: int) -> None:
+            paused = time.monotonic()
             points.append(measure(stop, self._logits(split.validation), self._logits(split.test)))
+            self.measuring += time.monotonic() - paused
             advance()
 
         _fit(self._keras, self._model, feed, steps // N_POINTS, measure_part)

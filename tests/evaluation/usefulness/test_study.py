@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.evaluation.usefulness import StudyFile, Usefulness, study, study_usefulness, training
+from gmmaug_plugin.evaluation.usefulness import (
+    StudyFile,
+    Usefulness,
+    runs,
+    study,
+    study_usefulness,
+    training,
+)
 from gmmaug_plugin.evaluation.usefulness.training import Trainer
 from gmmaug_plugin.pool import Pool
 
@@ -164,6 +171,22 @@ def test_a_short_budget_drops_ratios_and_steps_and_says_so(flowers: Flowers, clo
     assert clock.now <= 6 * 60
     assert 'without "photos + 50% pool"' in found.reductions[0]
     assert "44 of 64 steps" in found.reductions[1]
+
+
+def test_measuring_does_not_count_as_steps(
+    flowers: Flowers, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A curve takes 40 seconds and 128 steps 128: six trainings of 168 fit, after 176 of timing."""
+
+    def slowly(*points: Any) -> Any:
+        clock.now += 10
+        return runs.measure(*points)
+
+    monkeypatch.setattr(training, "measure", slowly)
+    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), steps=128, budget=19.8, **SHORT)
+    assert found.reductions == ()
+    assert len(found.runs) == 6
+    assert clock.now <= 19.8 * 60
 
 
 def test_a_budget_that_runs_out_keeps_finished_trainings(flowers: Flowers, clock: Clock) -> None:
