@@ -64,21 +64,24 @@ class Measures:
             "/".join(f"{one.distance:.0f}" for one in sliced_wasserstein(images, against)),
             f"{frechet_distance(found, features):.2f}",
             f"{100 * coverage(found, features):.0f}/{100 * coverage(features, found):.0f}",
-            "/".join(f"{one:.1f}" for one in grey),
+            f"{grey.whole:.1f}/{grey.tile:.1f}/{100 * grey.flat:.0f}%",
         ]
 
 
-def drawn(training: PhotoSet, label: int) -> dict[str, Images]:
+def drawn(photos: Images, *, local_only: bool) -> dict[str, Images]:
     """Images of every way to draw."""
-    photos = training.take(np.flatnonzero(np.asarray(training.labels) == label))
-    alone = PhotoSet(photos.images, None, (), (), photos.resize, photos.digests)
+    # Digests of pixels, not of files: those photos would all fall on one side of the fit's own holdout.
+    alone = PhotoSet(photos)
     options: dict[str, Any] = {"n_images": N_IMAGES, "quiet": True}
     pool = fit(alone, **options)
-    print(f"Local mixture: {pool.record.choices}; drawn again as copies: {pool.record.redrawn}")
+    chosen, redrawn = pool.record.choices["local"]["choice"], sum(pool.record.redrawn.values())
+    print(f"Local mixture: {chosen}; {redrawn} draws were copies and drawn again")
     made = {"local mixture": pool.images}
+    if local_only:
+        return made
     whole: dict[str, Any] = {**options, "model": "pca", "measure": False}
     made["PCA mixture"] = fit(alone, **whole).images
-    n_components = max(2, round(SEED_SHARE * len(photos.images)))
+    n_components = max(2, round(SEED_SHARE * len(photos)))
     made["notebook's recipe"] = fit(alone, recipe="seed", n_components=n_components, **whole).images
     return made
 
@@ -90,6 +93,7 @@ def main() -> None:
     options.add_argument("--photos-per-class", type=int, metavar="N", help="draw from so many photos only")
     options.add_argument("--image-size", type=int, default=128, help="height and width")
     options.add_argument("--grid", type=Path, metavar="FOLDER", help="write a grid of each there")
+    options.add_argument("--local-only", action="store_true", help="measure the local mixture only")
     arguments = options.parse_args()
     size = arguments.image_size
     if arguments.photos is None:
@@ -107,7 +111,7 @@ def main() -> None:
     half = len(order) // 2
     halves = measures.photos[order[:half]], measures.photos[order[half:]]
     rows = [measures.row("real, half against half", *halves)]
-    for name, images in drawn(training, photos.class_names.index(arguments.of)).items():
+    for name, images in drawn(measures.photos, local_only=arguments.local_only).items():
         rows.append(measures.row(name, images))
         if arguments.grid is not None:
             save_png(grid(images[:40]), arguments.grid / f"{arguments.of}-{name.replace(' ', '-')}.png")
