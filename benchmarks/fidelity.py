@@ -1,7 +1,7 @@
 """Fidelity: drawn images beside photos, the same measures for every way to draw.
 
     python -m benchmarks.fidelity [PHOTOS] [--of CLASS] [--photos-per-class N] [--image-size S]
-        [--grid FOLDER]
+        [--symmetry none] [--local-only] [--grid FOLDER]
 
 ``PHOTOS`` holds a folder per class; flowers are drawn without. Images are drawn from the photos of one class
 that are not held back, with options chosen as ``gmmaug-fit`` chooses them; 500 are measured. Features for
@@ -68,11 +68,11 @@ class Measures:
         ]
 
 
-def drawn(photos: Images, *, local_only: bool) -> dict[str, Images]:
+def drawn(photos: Images, *, symmetry: str, local_only: bool) -> dict[str, Images]:
     """Images of every way to draw."""
     # Digests of pixels, not of files: those photos would all fall on one side of the fit's own holdout.
     alone = PhotoSet(photos)
-    options: dict[str, Any] = {"n_images": N_IMAGES, "quiet": True}
+    options: dict[str, Any] = {"n_images": N_IMAGES, "symmetry": symmetry, "quiet": True}
     pool = fit(alone, **options)
     chosen, redrawn = pool.record.choices["local"]["choice"], sum(pool.record.redrawn.values())
     print(f"Local mixture: {chosen}; {redrawn} draws were copies and drawn again")
@@ -93,6 +93,7 @@ def main() -> None:
     options.add_argument("--photos-per-class", type=int, metavar="N", help="draw from so many photos only")
     options.add_argument("--image-size", type=int, default=128, help="height and width")
     options.add_argument("--grid", type=Path, metavar="FOLDER", help="write a grid of each there")
+    options.add_argument("--symmetry", default="flip", help="none for letters and digits")
     options.add_argument("--local-only", action="store_true", help="measure the local mixture only")
     arguments = options.parse_args()
     size = arguments.image_size
@@ -111,7 +112,9 @@ def main() -> None:
     half = len(order) // 2
     halves = measures.photos[order[:half]], measures.photos[order[half:]]
     rows = [measures.row("real, half against half", *halves)]
-    for name, images in drawn(measures.photos, local_only=arguments.local_only).items():
+    for name, images in drawn(
+        measures.photos, symmetry=arguments.symmetry, local_only=arguments.local_only
+    ).items():
         rows.append(measures.row(name, images))
         if arguments.grid is not None:
             save_png(grid(images[:40]), arguments.grid / f"{arguments.of}-{name.replace(' ', '-')}.png")

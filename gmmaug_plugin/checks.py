@@ -48,3 +48,19 @@ def one_of(name: str, value: object, allowed: Collection[object]) -> None:
     """Raise :class:`ValueError` unless ``value`` is one of the allowed ones."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {list(allowed)}. Received: {value!r}")
+
+
+def real_number(name: str, value: object, least: float, most: float) -> float:
+    """Return ``value`` as a float.
+
+    Raises:
+        ValueError: It is no number from ``least`` to ``most``.
+
+    Example:
+        >>> real_number("holdout", 0.15, 0, 0.5)
+        0.15
+    """
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not least <= value <= most:  # type: ignore[operator]
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}. Received: {value!r}")
+    return float(value)  # type: ignore[arg-type]

@@ -10,18 +10,18 @@ from pathlib import Path
 
 _RANDOM = 6
 _ABANDONED = 3600.0
-"""Seconds after which nobody writes an unfinished file any more."""
+"""Age in seconds at which a temporary file counts as abandoned."""
 
 
 def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] | None = None) -> None:
     """Write a file, all or nothing: to a temporary one beside it, to the disk, then renamed.
 
+    Temporary files that killed processes left beside the target are removed after an hour.
+
     Args:
         path: The target.
         contents: All bytes of the file.
         check: Called with the temporary file before it is renamed; what it raises stops the write.
-
-    What processes that were killed while they wrote the same target left beside it is removed after an hour.
 
     Raises:
         OSError: The file cannot be written; whatever was there before is untouched.

@@ -1,4 +1,4 @@
-"""How a caller's images lie in arrays (rank, channels, dtype, value range, size), and a pool's made alike."""
+"""A caller's image layout (rank, channels, dtype, value range, size), and pool images converted to it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -98,8 +98,7 @@ def reshape_images(
         (5, 8, 10, 3)
     """
     if images.ndim == 4 and channels == 3:
-        planes = [resize_images(np.ascontiguousarray(images[..., one]), size) for one in range(3)]
-        return images if images.shape[1:3] == size else np.stack(planes, axis=-1)
+        return resize_images(images, size)
     if images.ndim == 4:
         if channels not in (None, 1):
             raise ValueError(
@@ -112,7 +111,7 @@ def reshape_images(
 
 
 def guess_white(images: NDArray[Any]) -> float:
-    """Tell from values whether the white of some images is 255.0 or 1.0.
+    """Guess from the values whether white is 255.0 or 1.0.
 
     Floats with any value above 2 are taken for 0..255: resizing overshoots 1.0 but never doubles it. Values
     between 1 and 2 are for :func:`check_values` to refuse.

@@ -7,7 +7,6 @@ the pool's images, in every framework.
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,9 @@ MAX_IMAGE_SIZE = 512
 Order = tuple[NDArray[np.int32], NDArray[np.bool_]]
 """Rows of a pool's images, and whether each is mirrored."""
 
+_MOST_ORDERS = 256
+"""Orders that a pool remembers."""
+
 _LEAST_PERIOD, _MOST_PASSES = 2**14, 256
 """An order repeats itself after so many positions at least, or so many times the pool's size."""
 
@@ -40,7 +42,7 @@ class Pool:
         mirror: Whether a mirrored image is as good as the image itself.
         class_shares: Share of each class in the photos, summing to 1: how often adapters read it. Empty: as
             often as in the pool.
-        record: What is known of the fit.
+        record: Options, choices and measures of the fit.
         arrays: Named arrays that travel in the file beside the images: parameters of a PCA mixture, or the
             photos themselves if the user kept them.
 
@@ -62,6 +64,7 @@ class Pool:
     class_shares: tuple[float, ...] = ()
     record: FitRecord = field(default_factory=FitRecord)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    _orders: dict[Any, Order] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_images(self.images)
@@ -99,25 +102,16 @@ class Pool:
         Raises:
             ValueError: There is no such class.
         """
-        names = self.class_names
-        if not names:
-            raise ValueError(f"The pool has no classes, so label must be None. Received: label={label!r}")
-        if isinstance(label, str):
-            if label in names:
-                return names.index(label)
-        elif isinstance(label, int | np.integer) and not isinstance(label, bool) and 0 <= label < len(names):
-            return int(label)
-        raise ValueError(
-            f"label must be a class name or number; the pool's classes are {list(names)}. Received: {label!r}"
-        )
+        return class_number(self.class_names, label)
 
     def order(
         self, seed: Seed = 0, label: Label | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """The order in which a seed reads the pool.
 
-        Every image is read once before any is read again; second readings are mirrored where the pool may be
-        mirrored, third ones are plain again, and so on. Classes come as often as ``class_shares`` says.
+        Every image of a class is read once before any of it is read again; second readings are mirrored where
+        the pool may be mirrored, third ones are plain again, and so on. Classes come as often as
+        ``class_shares`` says, and each class at least once in ``len(pool)`` readings.
         Position p of a longer sequence is entry p modulo the length of the order.
 
         Args:
@@ -134,7 +128,13 @@ class Pool:
         entropy = seed_entropy(seed)
         if entropy is None:
             entropy = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-        return _order(self, tuple(np.atleast_1d(np.array(entropy, object))), number)
+        words = tuple(int(word) for word in np.atleast_1d(np.array(entropy, object)))
+        key = (words, number)
+        if key not in self._orders:
+            if len(self._orders) >= _MOST_ORDERS:
+                self._orders.clear()
+            self._orders[key] = _order(self, words, number)
+        return self._orders[key]
 
     def sample(
         self, n: int, *, label: Label | None = None, seed: Seed = None
@@ -169,15 +169,14 @@ class Pool:
         return images, None if self.labels is None else self.labels[rows]
 
     def warn_of_repeats(self, n: int, label: Label | None = None) -> None:
-        """Warn if ``n`` images are more than the pool has (of a class)."""
-        own = len(self)
-        if label is not None and self.labels is not None:
-            own = int((self.labels == self.class_number(label)).sum())
+        """Warn if the first ``n`` images of an order (of a class) are not all different."""
+        rows = self.order(0, label)[0][:n]
+        own = len(np.unique(rows))
         if n > own:
             how = "mirrored, then repeated" if self.mirror else "repeated"
             warnings.warn(
-                f"The pool has {own} images; further ones are {how}. Draw a larger pool with n_images "
-                f"(gmmaug-fit --images). Received: n={n}",
+                f"The pool has {own} images for these; further ones are {how}. Draw a larger pool with "
+                f"n_images (gmmaug-fit --images). Received: n={n}",
                 stacklevel=3,
             )
 
@@ -190,6 +189,25 @@ class Pool:
         from gmmaug_plugin.artifact import save_pool
 
         return save_pool(self, path, lossless=lossless)
+
+
+def class_number(class_names: Sequence[str], label: Label) -> int:
+    """The number of a class given by name or number; digits that are no name are a number.
+
+    Raises:
+        ValueError: There is no such class.
+    """
+    if not class_names:
+        raise ValueError(f"Without classes label must be None. Received: label={label!r}")
+    if isinstance(label, str) and label in class_names:
+        return list(class_names).index(label)
+    number = int(label) if isinstance(label, str) and label.isdecimal() else label
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    if whole and 0 <= int(number) < len(class_names):
+        return int(number)
+    raise ValueError(
+        f"label must be a class name or number; the classes are {list(class_names)}. Received: {label!r}"
+    )
 
 
 def _check_images(images: NDArray[np.uint8]) -> None:
@@ -223,10 +241,9 @@ def _check_labels(n: int, labels: NDArray[np.int32] | None, class_names: Sequenc
         )
 
 
-@lru_cache(maxsize=256)
 def _order(pool: Pool, entropy: tuple[int, ...], number: int | None) -> Order:
-    """See :meth:`Pool.order`; pools are compared by identity."""
-    rng = np.random.default_rng([int(word) for word in entropy])
+    """See :meth:`Pool.order`."""
+    rng = np.random.default_rng(entropy)
     if pool.labels is None:
         members = [np.arange(len(pool))]
     elif number is not None:
@@ -266,8 +283,11 @@ def _queue(
 
 
 def _apportion(n: int, shares: Sequence[float]) -> list[int]:
-    """Whole numbers near ``n`` times the shares, summing to ``n`` (largest remainders)."""
+    """Whole numbers near ``n`` times the shares, summing to ``n`` (largest remainders); 1 at least."""
     exact = n * np.asarray(shares, np.float64)
-    counts = np.floor(exact + 1e-9).astype(int)
-    counts[np.argsort(counts - exact, kind="stable")[: n - counts.sum()]] += 1
+    counts = np.maximum(np.floor(exact + 1e-9), np.asarray(shares) > 0).astype(int)
+    while counts.sum() < n:
+        counts[int((exact - counts).argmax())] += 1
+    while counts.sum() > n:
+        counts[int(np.where(counts > 1, counts - exact, -np.inf).argmax())] -= 1
     return [int(count) for count in counts]

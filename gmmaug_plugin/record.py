@@ -1,4 +1,4 @@
-"""What is known of a fit: written by ``fit``, kept in the file, read by the report and the commands."""
+"""The record of a fit: written by ``fit``, kept in the file, read by the report and the commands."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FitRecord:
-    """What is known of a fit, as plain JSON values.
+    """The record of a fit, as plain JSON values.
 
     Attributes:
         model: The kind of mixture, "local" or "pca"; empty for a pool that was not fitted.
@@ -18,8 +18,8 @@ class FitRecord:
         photos: SHA-256 of the photos drawn from, independent of their order.
         held_back: SHA-256 of the photos held back while options were chosen; empty without any.
         n_held_back: Their number.
-        choices: By class name, how options were chosen by measurement: the candidates with their figures, and
-            the chosen one.
+        choices: How options were chosen: "local", the candidates with their figures and the chosen one;
+            "pca", the criterion curve and the choice of each class.
         redrawn: By class name, how many draws were refused as copies and drawn again.
         measures: Measures of the pool beside the same measures of photos; empty if not measured.
         notes: Plain sentences on what was not done or measured, and why.
@@ -68,6 +68,9 @@ class FitRecord:
                     f"The record's {one.name} must be {wanted.__name__}. Received: {type(value).__name__}"
                 )
             values[one.name] = tuple(value) if isinstance(value, list) else value
+        counts = (*values.get("photos_per_class", {}).values(), *values.get("redrawn", {}).values())
+        if not all(type(count) is int for count in counts):
+            raise ValueError(f"The record's counts must be whole numbers. Received: {counts[:8]}")
         for name, kind in (("measures", dict), ("notes", str)):
             if not all(isinstance(part, kind) for part in values.get(name, ())):
                 raise ValueError(f"The record's {name} must each be {kind.__name__}. Received: others")

@@ -1,5 +1,6 @@
-"""Threads of numerical libraries, where they cost more than they gain."""
+"""The number of cores for threads, and a limit on the threads of numerical libraries."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Thread
@@ -10,6 +11,16 @@ from threadpoolctl import ThreadpoolController
 _lock = Lock()
 _users = 0
 _blas: Any = None
+
+
+def core_count() -> int:
+    """Cores that this process may use: fewer than the machine's where its affinity is limited.
+
+    Example:
+        >>> core_count() >= 1
+        True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-FOR_DEVELOPERS = frozenset({"all", "bench", "dev", "reliability"})
+FOR_DEVELOPERS = frozenset({"all", "dev", "reliability"})
 """Extras of nobody who uses the package, or of what others bring."""
 
 

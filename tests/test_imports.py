@@ -16,7 +16,7 @@ ADAPTER = {"pool", "artifact", "layout", "mixing", "checks", "extras", "resizing
 MAY_IMPORT = {
     "record": set(),
     "pool": {"record", "checks", "artifact"},
-    "artifact": {"pool", "record", "files", "checks"},
+    "artifact": {"threads", "pool", "record", "files", "checks"},
     "layout": {"pool", "resizing"},
     "mixing": {"checks"},
     "mixtures": {"checks", "resizing", "threads"},

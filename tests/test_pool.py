@@ -90,7 +90,7 @@ def test_more_than_the_pool_has_are_mirrored_and_said() -> None:
         warnings.simplefilter("error")
         pool.sample(4, seed=0)
         pool.sample(2, label="a", seed=0)
-    with pytest.warns(UserWarning, match=r"The pool has 2 images; .*mirrored.*--images.*n=5"):
+    with pytest.warns(UserWarning, match=r"The pool has 2 images for these; .*mirrored.*--images.*n=5"):
         images, _ = pool.sample(5, label="a", seed=0)
     rows, mirrored = pool.order(0, "a")
     assert mirrored[:5].tolist() == [False, False, True, True, False]
@@ -149,3 +149,12 @@ def test_parts_that_do_not_fit_are_refused(arguments: tuple) -> None:
 def test_a_pool_says_what_it_is() -> None:
     assert repr(random_pool(4)) == "Pool(4 grayscale images of 16 x 16, 2 classes)"
     assert repr(random_pool(4, n_classes=0, channels=3)) == "Pool(4 colour images of 16 x 16)"
+
+
+def test_a_rare_class_is_read_too() -> None:
+    images = np.zeros((10, 4, 4), np.uint8)
+    labels = np.repeat([0, 1], 5).astype(np.int32)
+    pool = Pool(images, labels, ("often", "rarely"), class_shares=(0.98, 0.02))
+    rows, _ = pool.order(0)
+    share = (labels[rows] == 1).mean()
+    assert 0 < share <= 0.1

@@ -1,10 +1,12 @@
+import os
 import threading
 
 import numpy as np
+import pytest
 import sklearn.cluster  # noqa: F401 - brings OpenMP
 from threadpoolctl import threadpool_info
 
-from gmmaug_plugin.threads import limited_threads
+from gmmaug_plugin.threads import core_count, limited_threads
 
 
 def n_threads(api: str) -> set[int]:
@@ -36,3 +38,13 @@ def test_overlapping_threads_are_limited_and_leave_no_limit_behind() -> None:
     second.join()
     assert seen == [{1}] * 4
     assert (n_threads("blas"), n_threads("openmp")) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
+def test_only_cores_that_the_process_may_use_count() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert core_count() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)

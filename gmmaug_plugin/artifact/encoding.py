@@ -5,7 +5,6 @@ own tables, which are made for eyes. Each image gets the coarsest step that keep
 grey level may change. WebP is at most a tenth smaller, reads half as fast, and stays below 45 dB in colour.
 """
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gmmaug_plugin.artifact.container import ArtifactError
+from gmmaug_plugin.threads import core_count
 
 LEAST_PSNR = 45.0
 """Peak signal-to-noise ratio of every image in JPEG, in dB: a root mean square error of 1.43 grey levels."""
@@ -24,7 +24,7 @@ LEAST_PSNR = 45.0
 CODECS = ("jpeg", "png")
 
 MAX_PIXEL_BYTES = 2**32
-"""Larger pools are refused, decoded."""
+"""Limit on a pool's decoded images."""
 
 _MAX_STEP = 16
 
@@ -37,7 +37,7 @@ def encode_images(images: NDArray[np.uint8], codec: str) -> tuple[NDArray[np.uin
         codec: "jpeg" or "png" (lossless).
 
     Returns:
-        All encoded images on end, uint8, and where each begins, int64 (n + 1,).
+        All encoded images, concatenated, uint8; and their offsets, int64 (n + 1,).
 
     Raises:
         ArtifactError: The images take more than ``MAX_PIXEL_BYTES``.
@@ -130,5 +130,5 @@ def _check_pixels(n_bytes: int) -> None:
 
 
 def _in_threads(work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(min(8, core_count())) as threads:
         return list(threads.map(work, items))

@@ -1,4 +1,4 @@
-"""What a file says of a pool: format version 4."""
+"""A pool as a file: format version 4."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.artifact.container import (
+    MAX_FILE_BYTES,
     ArtifactError,
     read_document,
     read_file,
@@ -69,6 +70,8 @@ def save_pool(pool: Pool, path: str | os.PathLike[str], *, lossless: bool = Fals
         tensors["labels"] = pool.labels
     tensors.update({_ARRAYS + name: array for name, array in pool.arrays.items()})
     contents = write_bytes(document, tensors)
+    if len(contents) > MAX_FILE_BYTES:
+        raise ArtifactError(f"A file has at most {MAX_FILE_BYTES} bytes. Received: {len(contents)}")
     _decode(contents)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, contents)
@@ -118,6 +121,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     contents = read_file(Path(path).expanduser())
     document, tensors = _read(contents)
+    _record(document)
     names = document["class_names"]
     counts = [document["n_images"]]
     if names:
@@ -148,10 +152,17 @@ def _decode(contents: bytes) -> Pool:
             class_names=tuple(names),
             mirror=document["mirror"],
             class_shares=tuple(map(float, document["class_shares"])),
-            record=FitRecord.from_json(document["record"]),
+            record=_record(document),
             arrays=arrays,
         )
     except (TypeError, ValueError, OverflowError) as error:
+        raise ArtifactError(f"The file's contents do not fit together: {error}") from error
+
+
+def _record(document: dict[str, Any]) -> FitRecord:
+    try:
+        return FitRecord.from_json(document["record"])
+    except ValueError as error:
         raise ArtifactError(f"The file's contents do not fit together: {error}") from error
 
 

@@ -24,11 +24,12 @@ from gmmaug_plugin.cli.running import (
 from gmmaug_plugin.evaluation.usefulness import StudyFile, Usefulness, study_usefulness
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting import fit
+from gmmaug_plugin.fitting.options import FitOptions
 from gmmaug_plugin.photos import PhotoSet, load_photos
 from gmmaug_plugin.pool import Pool
 
 _WIDTH = 180
-"""Columns of a table that no terminal shows."""
+"""Width of tables where standard output is no terminal."""
 
 
 def evaluate_command(
@@ -65,6 +66,7 @@ def evaluate_command(
     """
     began = time.perf_counter()
     require("tensorflow", extra="tensorflow")
+    FitOptions(model=model, image_size=image_size)  # type: ignore[arg-type]
     if output is not None:
         check_folder(output)
         if output.is_dir():
@@ -91,22 +93,23 @@ def evaluate_command(
         return fit(some, model=model, seed=own_seed, quiet=True)
 
     try:
-        found = study_usefulness(
-            photo_set.images,
-            photo_set.labels,
-            photo_set.class_names,
-            draw_pool=draw_pool,
-            photos_per_class=photos_per_class,
-            n_seeds=seeds,
-            steps=steps,
-            ratios=ratio or [0.25, 0.5],
-            image_size=image_size,
-            budget=budget,
-            random_state=seed,
-            finished=finished,
-            on_run=None if file is None else file.write,
-            quiet=quiet,
-        )
+        with silent_libraries():
+            found = study_usefulness(
+                photo_set.images,
+                photo_set.labels,
+                photo_set.class_names,
+                draw_pool=draw_pool,
+                photos_per_class=photos_per_class,
+                n_seeds=seeds,
+                steps=steps,
+                ratios=ratio or [0.25, 0.5],
+                image_size=image_size,
+                budget=budget,
+                random_state=seed,
+                finished=finished,
+                on_run=None if file is None else file.write,
+                quiet=quiet,
+            )
     except BaseException:
         if output is not None and output.exists():
             say_error(f"What was finished is in {output}; the same command goes on from there")

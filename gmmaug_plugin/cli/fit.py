@@ -1,10 +1,10 @@
 """``gmmaug-fit`` and ``gmmaug fit``: photos to a file."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +23,10 @@ from gmmaug_plugin.cli.running import (
     silent_libraries,
 )
 from gmmaug_plugin.extras import require
+from gmmaug_plugin.fitting.measuring import Fit
 from gmmaug_plugin.fitting.options import FitOptions, read_options
-from gmmaug_plugin.fitting.pipeline import Fit, fit_photos, read_photos
+from gmmaug_plugin.fitting.pipeline import fit_photos
+from gmmaug_plugin.fitting.reading import read_photos
 from gmmaug_plugin.mixtures.local import LocalOptions
 from gmmaug_plugin.mixtures.pca import PCAOptions
 from gmmaug_plugin.photos.files import printable
@@ -58,35 +60,37 @@ def fit_command(
     Example: gmmaug-fit photos/ -o flowers.safetensors
     """
     began = time.perf_counter()
+    output = output.expanduser()
     _check_target(output)
     if report is not None:
         check_report(report)
     fit_options, mixture_options, given = read_options(read_values(options))
     with _cluster(scheduler) as client:
         with silent_libraries():
-            photo_set, image_size = read_photos(photos, None, fit_options, strict=strict, quiet=quiet)
+            photo_set, fit_options = read_photos(photos, None, fit_options, strict=strict, quiet=quiet)
         named_skips(photo_set)
         try:
-            found = fit_photos(
-                photo_set,
-                replace(fit_options, image_size=image_size),
-                mixture_options,
-                given,
-                workers=workers,
-                client=client,
-                resume=resume,
-                features=None if report is not None else False,
-                quiet=quiet,
-            )
-            found.pool.save(output, lossless=lossless)
+            with silent_libraries():
+                found = fit_photos(
+                    photo_set,
+                    fit_options,
+                    mixture_options,
+                    given,
+                    workers=workers,
+                    client=client,
+                    resume=resume,
+                    features=None if report is not None else False,
+                    quiet=quiet,
+                )
+                found.pool.save(output, lossless=lossless)
             found.forget()
         except (ValueError, TypeError):
             raise  # the same command would fail again
         except BaseException:
-            say_error("What was drawn is kept: the same command with --resume goes on from there.")
+            say_error("The same command with --resume goes on from what was drawn.")
             raise
     if report is not None:
-        write_fit_report(report, found, quiet=quiet)
+        write_fit_report(report, found)
     if not quiet:
         say(_summary(found, output, time.perf_counter() - began))
         if report is not None:
@@ -100,6 +104,8 @@ def _cluster(scheduler: str | None) -> Iterator[Any]:
         yield None
         return
     distributed = require("distributed", extra="dask")
+    if not re.fullmatch(r"[a-z]+://.+:\d+", scheduler):
+        raise ValueError(f"--scheduler must be like tcp://HOST:PORT. Received: {scheduler}")
     try:
         client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
@@ -116,13 +122,13 @@ def _summary(found: Fit, output: Path, seconds: float) -> str:
     pool, record = found.pool, found.pool.record
     skipped = f" ({record.n_skipped} files skipped)" if record.n_skipped else ""
     lines = [f"{sum(record.photos_per_class.values())} photos{skipped}, {pool!r}"]
-    for name, chosen in record.choices.items():
-        if isinstance(chosen, dict) and "choice" in chosen:
-            lines.append(f"{printable(name)}: {chosen['choice']}")
+    chosen = [record.choices["local"]] if "local" in record.choices else record.choices.get("pca", [])
+    names = pool.class_names if len(chosen) > 1 else ("options",)
+    lines += [f"{printable(name)}: {one['choice']}" for name, one in zip(names, chosen, strict=True)]
     n_redrawn = sum(record.redrawn.values())
     if n_redrawn:
-        lines.append(f"{n_redrawn} draws were copies of photos and were drawn again")
-    lines += [str(one["verdict"]) for one in record.measures if one["name"].startswith("copies_contrast")]
+        n_drawn = len(pool) + n_redrawn
+        lines.append(f"{n_drawn} drawn, {n_redrawn} refused as copies of photos, {len(pool)} kept")
     lines += [printable(note) for note in record.notes]
     lines.append(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s")
     return "\n".join(lines)

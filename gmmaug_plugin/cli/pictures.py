@@ -17,8 +17,8 @@ from gmmaug_plugin.cli.running import (
     say,
     silent_libraries,
 )
+from gmmaug_plugin.photos import read_photo
 from gmmaug_plugin.pictures import grid, save_png, write_class_folders
-from gmmaug_plugin.pool import Label
 
 
 def sample_command(
@@ -34,7 +34,7 @@ def sample_command(
     """
     _check_png(output)
     pool = load_model(model)
-    images, _ = pool.sample(n, label=_label(label, pool.class_names), seed=seed)
+    images, _ = pool.sample(n, label=label, seed=seed)
     _write_grid(images, output)
 
 
@@ -50,6 +50,7 @@ def export_command(
     Example: gmmaug export flowers.safetensors synthetic/
     """
     pool = load_model(model)
+    folder = folder.expanduser()
     n = write_class_folders(pool.images, pool.labels, pool.class_names, folder, image_format)
     say(f"Wrote {n} images to {folder}")
 
@@ -61,7 +62,7 @@ def vary_command(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PNG", help="The picture to write.")],
     strength: Annotated[
-        float, typer.Option(help="How far from the photo's layout: above 0 (near) to 1 (far).")
+        float, typer.Option(help="How far from the photo's layout: 0.05 (near) to 1 (far).")
     ] = 0.5,
     n: Annotated[int, typer.Option("-n", min=1, help="Number of images.")] = 1,
     label: LabelOption = None,
@@ -72,19 +73,18 @@ def vary_command(
     workers: WorkersOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Re-render a photo: its layout, drawn from other photos of its class.
+    """Re-render a photo: its layout, drawn from other photos of its class. The picture shows the photo first.
 
     Example: gmmaug vary photos/daisy/1.jpg --photos photos/ -n 8 -o varied.png
     """
     from gmmaug_plugin.fitting import vary
 
     _check_png(output)
-    number = int(label) if label is not None and label.isdecimal() else label
     with silent_libraries():
         images = vary(
             photo,
             photos,
-            label=number,
+            label=label,
             n=n,
             strength=strength,
             seed=seed,
@@ -94,14 +94,9 @@ def vary_command(
             color=color,
             symmetry=symmetry,
         )
-    _write_grid(images, output)
-
-
-def _label(text: str | None, class_names: tuple[str, ...]) -> Label | None:
-    """A class by name, or by number where no class has that name."""
-    if text is None or text in class_names or not text.isdecimal():
-        return text
-    return int(text)
+    size = int(images.shape[1])
+    original = read_photo(photo.expanduser(), image_size=size, color=color)
+    _write_grid(np.concatenate([original[None], images]), output)
 
 
 def _check_png(output: Path) -> None:

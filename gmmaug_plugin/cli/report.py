@@ -18,8 +18,7 @@ from gmmaug_plugin.cli.running import (
     silent_libraries,
 )
 from gmmaug_plugin.extras import require
-from gmmaug_plugin.fitting.options import FitOptions
-from gmmaug_plugin.fitting.pipeline import Fit, measured
+from gmmaug_plugin.fitting.measuring import Fit, measured
 from gmmaug_plugin.fitting.rerendering import rerendered_rows
 from gmmaug_plugin.mixtures.pca import PCAMixture
 from gmmaug_plugin.photos import PhotoSet, load_photos
@@ -61,22 +60,21 @@ def report_command(
         )
     named_skips(photo_set)
     _check_photos(pool, photo_set)
-    found = measured(Fit(_unmeasured(pool), photo_set), features=features, quiet=quiet)
-    page = write_fit_report(output, found, quiet=quiet)
+    with silent_libraries():
+        found = measured(Fit(_unmeasured(pool), photo_set, _mixtures(pool)), features=features, quiet=quiet)
+    page = write_fit_report(output, found)
     if not quiet:
         say(f"Wrote {page} in {time.perf_counter() - began:.1f} s")
 
 
-def write_fit_report(folder: Path, found: Fit, *, quiet: bool) -> Path:
+def write_fit_report(folder: Path, found: Fit) -> Path:
     """Write the report of a measured fit."""
     from gmmaug_plugin.evaluation.report import write_report
 
-    options = found.pool.record.options
+    record = found.pool.record
     rerendered = None
-    if found.pool.record.model == "local":
-        rerendered = rerendered_rows(
-            found.photos, FitOptions(symmetry=options.get("symmetry", "flip")), seed=found.pool.record.seed
-        )
+    if record.model == "local":
+        rerendered = rerendered_rows(found.photos, record.options, seed=record.seed)
     eigen_images = {
         name: mixture.eigen_images
         for name, mixture in zip(found.pool.class_names or ("",), found.mixtures, strict=False)
@@ -86,14 +84,24 @@ def write_fit_report(folder: Path, found: Fit, *, quiet: bool) -> Path:
         folder,
         found.pool,
         found.photos,
-        None,
         found.measurements,
         detector=found.detector,
         rerendered=rerendered,
-        skipped=found.photos.skipped,
-        notes=found.pool.record.notes,
         eigen_images=eigen_images or None,
     )
+
+
+def _mixtures(pool: Pool) -> tuple[PCAMixture, ...]:
+    """The PCA mixtures that a pool's file holds, in label order."""
+    found = []
+    for number in range(len(pool.class_names) or 1):
+        prefix = f"pca.{number}."
+        arrays = {
+            name.removeprefix(prefix): array for name, array in pool.arrays.items() if name.startswith(prefix)
+        }
+        if arrays:
+            found.append(PCAMixture.from_arrays(arrays))
+    return tuple(found)
 
 
 def check_report(folder: Path) -> None:

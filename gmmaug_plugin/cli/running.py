@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -34,6 +35,7 @@ WorkersOption = Annotated[
 def run(command: Callable[[], Any]) -> None:
     """Run a command; an error that a user can mend is one line, without a traceback."""
     signal.signal(signal.SIGINT, _interrupt)
+    warnings.showwarning = lambda message, *_: say_error(f"Warning: {message}")
     if isinstance(sys.stdout, TextIOWrapper):
         # A name that the terminal's encoding lacks must not undo the work.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -41,7 +43,7 @@ def run(command: Callable[[], Any]) -> None:
         command()
     except _Interrupted:
         _fail("Interrupted; nothing is left half-written.", INTERRUPTED)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         _fail(f"Error: {error}", 1)
 
 

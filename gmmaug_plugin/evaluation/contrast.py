@@ -14,9 +14,10 @@ FLAT = 3.0
 """Grey levels: a tile with a smaller standard deviation is flat."""
 
 SLACK = 0.1
-"""Good is within a tenth of the real figure; of the share of flat tiles, within five percentage points."""
+"""Contrast is good within a tenth of the photos' figure."""
 
 SLACK_FLAT = 3.0
+"""The share of flat tiles is good within 3 percentage points of the photos'."""
 
 _SOURCE = "Standard deviations; the project's own thresholds"
 

@@ -20,7 +20,6 @@ threshold: about 1% by construction.
 7,000 training photos (460 MB): copies of other photos go unseen.
 """
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -36,7 +35,7 @@ from gmmaug_plugin.evaluation.measures import as_gray
 from gmmaug_plugin.evaluation.nearest import SPACES, PhotoBank, Space, turned
 from gmmaug_plugin.photos import near_duplicates
 from gmmaug_plugin.resizing import resize_images
-from gmmaug_plugin.threads import limited_threads
+from gmmaug_plugin.threads import core_count, limited_threads
 
 __all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
 
@@ -53,7 +52,7 @@ MAX_REAL = 600
 """Training photos, and held-back photos, of a class that thresholds are measured on, at most."""
 
 FALSE_ALARMS = 0.01
-"""How often :meth:`CopyRates.exceeds` may accuse images that copy no more than real photos, in total."""
+"""Significance level of :meth:`CopyRates.exceeds`, over all spaces together."""
 
 _LEAST_DISTANCE = 1e-4
 """Exact copies are nearer than this in spite of rounding, so they count whatever the photos are."""
@@ -132,7 +131,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class _Thresholds:
-    """Of one class: a distance per space, and how many of how many real photos lie below it."""
+    """Thresholds of one class: a distance per space, and the number of real photos nearer than it."""
 
     distances: Mapping[Space, float]
     n_below: Mapping[Space, int]
@@ -199,7 +198,7 @@ class CopyDetector:
             own = np.random.default_rng([random_state, code])
             return bank, _thresholds(bank, unseen[unseen_codes == code], own)
 
-        with limited_threads(), ThreadPoolExecutor(os.cpu_count()) as threads:
+        with limited_threads(), ThreadPoolExecutor(core_count()) as threads:
             found = dict(zip(self._members, threads.map(measured, self._members), strict=True))
         self._banks = {code: bank for code, (bank, _) in found.items()}
         self._thresholds = _completed({code: thresholds for code, (_, thresholds) in found.items()})

@@ -5,6 +5,7 @@ the user's own classes gives one without downloads; its accuracy on unseen photo
 Needs Keras and at least two classes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,15 @@ class FeatureExtractor:
     """A small convolutional network, trained when made and fixed from then on.
 
     Four convolutions with batch normalisation, the mean over all places (the 64 features), and a linear
-    layer; trained on mirrored and plain photos with Adam (D. P. Kingma and J. Ba, ICLR 2015). The learning
-    rate rises over the first tenth of the steps and falls to zero along a cosine.
+    layer; trained on mirrored and plain photos with Adam (D. P. Kingma and J. Ba, ICLR 2015): 15 passes in
+    steps of 64 photos, but at least 300 and at most 700 steps. The learning rate rises over the first tenth
+    of the steps and falls to zero along a cosine.
 
     Args:
         images: Photos, uint8 (n, h, w) or (n, h, w, 3), at least 2; the network sees their luma.
         labels: Class of each, 0 to C - 1, of at least two classes.
         unseen: Photos that the network is only tested on, the same of m.
         unseen_labels: Class of each.
-        n_steps: Steps of training, 64 photos each; by default 15 passes over the photos, but at least 300
-            and at most 700 steps.
         random_state: Seed of first weights, order and mirroring. Keras' own seeds are neither used nor
             changed.
 
@@ -71,7 +71,6 @@ class FeatureExtractor:
         unseen: NDArray[np.uint8],
         unseen_labels: NDArray[np.integer],
         *,
-        n_steps: int | None = None,
         random_state: int = 0,
     ) -> None:
         labels, unseen_labels = np.asarray(labels), np.asarray(unseen_labels)
@@ -84,10 +83,9 @@ class FeatureExtractor:
         if len(np.unique(labels)) < 2:
             raise ValueError(f"Features need at least 2 classes. Received: labels {np.unique(labels)}")
         keras = require("keras", extra="tensorflow")
-        self._to_numpy = keras.ops.convert_to_numpy
+        self._keras = keras
         rng = np.random.default_rng([whole_number("random_state", random_state, 0), 4])
         steps = int(np.clip(_EPOCHS * len(images) // _BATCH, _FEWEST_STEPS, _MOST_STEPS))
-        steps = steps if n_steps is None else whole_number("n_steps", n_steps, 1)
         pixels = _pixels(images)
         classifier, self._both = _build(keras, int(labels.max()) + 1, rng)
         _train(keras, classifier, pixels, labels, steps, rng)
@@ -110,13 +108,34 @@ class FeatureExtractor:
 
     def _predict(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Logits and features."""
-        # Called directly: ``predict`` would compile a function for every number of images.
-        parts = [self._both(_pixels(images[i : i + 256]), training=False) for i in range(0, len(images), 256)]
-        logits, features = (
-            np.concatenate([np.asarray(self._to_numpy(one), np.float64) for one in outputs])
-            for outputs in zip(*parts, strict=True)
-        )
+        logits, features = predict(self._keras, self._both, images, _pixels)
         return logits, features
+
+
+def predict(
+    keras: Any,
+    network: Any,
+    images: NDArray[np.uint8],
+    as_input: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+) -> list[NDArray[np.float64]]:
+    """Outputs of a network for images, 256 images at a time.
+
+    Args:
+        keras: The module.
+        network: A model of one or several outputs.
+        images: uint8 (n, ...), n at least 1.
+        as_input: Converts images to the network's input.
+
+    Returns:
+        The outputs, float64 (n, ...) each.
+    """
+    # Called directly: ``predict`` would compile a function for every number of images.
+    found = [network(as_input(images[i : i + 256]), training=False) for i in range(0, len(images), 256)]
+    parts = [one if isinstance(one, list) else [one] for one in found]
+    return [
+        np.concatenate([np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in outputs])
+        for outputs in zip(*parts, strict=True)
+    ]
 
 
 def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:

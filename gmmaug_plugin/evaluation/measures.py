@@ -46,11 +46,6 @@ class Measure:
             for key, value in asdict(self).items()
         }
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Measure":
-        """Inverse of :meth:`as_json`."""
-        return cls(**{key: values[key] for key in cls.__dataclass_fields__})
-
 
 def as_gray(name: str, images: NDArray[np.uint8], least: int = 1) -> NDArray[np.uint8]:
     """Check a stack of images and return their luma: colour is not measured.

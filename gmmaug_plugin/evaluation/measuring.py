@@ -88,7 +88,6 @@ def measure_images(
     images: NDArray[np.uint8],
     labels: NDArray[np.int32] | None,
     training: PhotoSet,
-    held_back: PhotoSet | None = None,
     *,
     detector: CopyDetector | None,
     features: bool | None = None,
@@ -106,10 +105,9 @@ def measure_images(
         images: uint8 (n, size, size) or (n, size, size, 3), at least 2, drawn independently.
         labels: int32 (n,), indices into ``training.class_names``; None without classes.
         training: The photos that the images were drawn from.
-        held_back: Photos that they were not drawn from; compared with as well if there are any.
         detector: Finds copies; None leaves them out.
         features: Measure in the features of a network too; None does if Keras is installed, the photos
-            have at least two classes of 8, and there are at least 80.
+            have at least two classes of 8, and there are at least 80; otherwise a note says why not.
         random_state: Seed of every random choice.
         quiet: Show no progress.
 
@@ -128,12 +126,8 @@ def measure_images(
     """
     whole_number("random_state", random_state, 0)
     as_gray("images", images, 2)
-    sets = [training] if held_back is None or not len(held_back.images) else [training, held_back]
-    size = images.shape[1]
-    photos = np.concatenate([resize_images(as_gray("photos", one.images), size) for one in sets])
-    photo_labels = None
-    if training.labels is not None:
-        photo_labels = np.concatenate([one.labels for one in sets if one.labels is not None])
+    photos = resize_images(as_gray("photos", training.images), images.shape[1])
+    photo_labels = training.labels
     if len(photos) < FEWEST_PHOTOS:
         raise ValueError(f"Measures need at least {FEWEST_PHOTOS} photos. Received: {len(photos)}")
     notes = [detector.note] if detector is not None and detector.note else []
@@ -166,6 +160,8 @@ def measure_images(
 
 def _wants_features(features: bool | None, labels: NDArray[np.int32] | None, notes: list[str]) -> bool:
     """Whether to measure features; says why not in the notes, or raises if they were asked for."""
+    if features is False:
+        return False
     counts = np.zeros(0) if labels is None else np.bincount(labels)
     n_classes = int((counts >= FEWEST_PER_CLASS).sum())
     reason = None
@@ -175,8 +171,6 @@ def _wants_features(features: bool | None, labels: NDArray[np.int32] | None, not
         reason = f"that takes at least {FEWEST_FOR_FEATURES} photos. Received: {int(counts.sum())}"
     elif features is None and (find_spec("keras") is None or find_spec("tensorflow") is None):
         reason = 'Keras is not installed. Install it with: pip install "gmmaug-plugin[tensorflow]"'
-    if features is False:
-        reason = "they were switched off."
     if reason is None:
         return True
     sentence = f"Precision, recall and Fréchet distance are not measured: {reason}"

@@ -1,6 +1,6 @@
 """Sliced Wasserstein distance between patches of images, level by level of a Laplacian pyramid.
 
-Each level holds the detail of one scale alone, so the distances tell at which scale images differ: fine
+Each level holds the detail of one scale alone, so the distances show at which scale images differ: fine
 texture, shapes, or large forms and light. T. Karras, T. Aila, S. Laine and J. Lehtinen, "Progressive growing
 of GANs for improved quality, stability, and variation", ICLR 2018, section 5, with the distance of
 J. Rabin, G. Peyré, J. Delon and M. Bernot, "Wasserstein barycenter and its application to texture mixing",

@@ -72,7 +72,7 @@ def choose_options(
         photo_set: All photos.
         options: Options of the fit.
         mixture_options: Options of the mixture, as given.
-        given: Names of those that were given: they stay.
+        given: Names of the options that the user set; they are not changed.
         detector: Finds copies of the photos; None finds none.
         unfinished: Where the choice is kept for ``resume``.
         draw: Draws blocks of images.
@@ -205,7 +205,13 @@ def _best(tried: Sequence[Tried]) -> Tried:
 def _describe(best: Tried) -> str:
     detail = best.options.get("detail")
     scaled = "" if detail is None else f", detail {' / '.join(f'{one:g}' for one in detail)}"
+    chosen, copies = f"locality {best.options['locality']:g}{scaled}", f"{100 * best.refused:.0f}%"
+    if best.refused > MAX_REFUSED:
+        return (
+            f"{chosen}: the fewest copies, {copies} of test draws; with so few photos every choice gave more "
+            f"than {100 * MAX_REFUSED:.0f}%"
+        )
     return (
-        f"locality {best.options['locality']:g}{scaled}: nearest to photos held back (distance "
-        f"{best.distance:.0f}), {100 * best.refused:.0f}% of its draws are copies"
+        f"{chosen}: nearest to photos held back (distance {best.distance:.0f}); {copies} of test draws were "
+        "copies"
     )

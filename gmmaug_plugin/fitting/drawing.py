@@ -18,7 +18,7 @@ from gmmaug_plugin.threads import limited_threads
 Images = NDArray[np.uint8]
 
 _TRIES = 3
-"""Times that blocks lost with a cluster's workers are drawn."""
+"""Attempts to draw the blocks of a cluster whose workers die."""
 
 _PATIENCE = 60.0
 """Seconds to wait for the first worker of a cluster."""
@@ -82,7 +82,7 @@ class ClassDrawing:
                     better = found > ratios[again]
                     images[again[better]], ratios[again[better]] = drawn[better], found[better]
                 copies = ratios < 1
-            return Block(_resized(images, self.image_size), n_redrawn, int(copies.sum()))
+            return Block(resize_images(images, self.image_size), n_redrawn, int(copies.sum()))
 
     def _draw(self, index: int, attempt: int) -> Images:
         return self.mixture.draw((*self.seed, index, attempt))
@@ -103,14 +103,6 @@ class Block:
     n_copies: int
 
 
-def _resized(images: Images, size: int) -> Images:
-    return resize_images(images, size)
-
-
-def _draw_block(drawing: ClassDrawing, begin: int, end: int) -> Block:
-    return drawing.block(begin, end)
-
-
 Draw = Callable[[ClassDrawing, Sequence[tuple[int, int]]], Iterator[tuple[tuple[int, int], Block]]]
 """Draws blocks of a class given by (begin, end), and yields them as they are finished."""
 
@@ -127,6 +119,8 @@ def drawer(workers: int, client: Any = None) -> Iterator[Draw]:
         A function that draws blocks. When its body is left early, blocks not begun are dropped.
     """
     if client is not None:
+        if getattr(client, "status", None) != "running":
+            raise ValueError(f"client must be a connected distributed.Client. Received: {client!r}")
         yield lambda drawing, blocks: _on_cluster(client, drawing, blocks)
         return
     with ThreadPoolExecutor(workers) as threads:
@@ -139,7 +133,7 @@ def drawer(workers: int, client: Any = None) -> Iterator[Draw]:
 def _in_threads(
     threads: Executor, drawing: ClassDrawing, blocks: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], Block]]:
-    tasks = {threads.submit(_draw_block, drawing, *block): block for block in blocks}
+    tasks = {threads.submit(drawing.block, *block): block for block in blocks}
     for task in as_completed(tasks):
         yield tasks[task], task.result()
 
@@ -147,7 +141,7 @@ def _in_threads(
 def _on_cluster(
     client: Any, drawing: ClassDrawing, blocks: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], Block]]:
-    """Blocks drawn by a cluster; what is lost with the workers that held it is drawn again."""
+    """Draw blocks on a cluster; blocks lost with a worker are drawn again."""
     from distributed import KilledWorker
     from distributed.client import FutureCancelledError
 
@@ -173,11 +167,14 @@ def _once_on_cluster(
 
     if not blocks:
         return
-    client.wait_for_workers(1, timeout=_PATIENCE)
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise ValueError(f"The cluster must have a worker. Received: none within {_PATIENCE:g} s") from error
     # Photos go to all workers at once: one that dies must not take them along.
     shared = client.scatter(drawing, broadcast=True)
     begins, ends = zip(*blocks, strict=True)
-    futures = client.map(_draw_block, [shared] * len(blocks), begins, ends, pure=False)
+    futures = client.map(ClassDrawing.block, [shared] * len(blocks), begins, ends, pure=False)
     tasks = dict(zip(futures, blocks, strict=True))
     try:
         for task, block in completed(futures, with_results=True, loop=client.loop):

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
-from gmmaug_plugin.checks import one_of, whole_number
-from gmmaug_plugin.mixtures.local import LocalOptions
+from gmmaug_plugin.checks import one_of, real_number, whole_number
+from gmmaug_plugin.mixtures.local import MIN_SIDE, LocalOptions
 from gmmaug_plugin.mixtures.pca import PCAOptions
 from gmmaug_plugin.pool import MAX_IMAGE_SIZE
 from gmmaug_plugin.resizing import Resize
@@ -18,12 +18,10 @@ MixtureOptions = LocalOptions | PCAOptions
 LEAST_IMAGES, MOST_IMAGES = 100, 1000
 """Images that "auto" draws of a class: as many as it has photos, within these bounds."""
 
-_SMALLEST_SIZE = 16
-
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What a pool is, whatever mixture draws it.
+    """Options of a fit that do not depend on the mixture.
 
     Raises:
         ValueError: An option has no allowed value.
@@ -71,7 +69,7 @@ class FitOptions:
     keep_photos: bool = field(default=False, metadata={"help": "Keep the photos in the file too."})
     measure: bool = field(
         default=True,
-        metadata={"help": "Choose options and measure the pool; --no-measure just draws.", "negative": True},
+        metadata={"help": "Choose the mixture's options by measurement, and measure the pool."},
     )
 
     def __post_init__(self) -> None:
@@ -79,12 +77,13 @@ class FitOptions:
             if "choices" in one.metadata:
                 one_of(one.name, getattr(self, one.name), one.metadata["choices"])
         if self.image_size is not None:
-            whole_number("image_size", self.image_size, _SMALLEST_SIZE, MAX_IMAGE_SIZE)
+            whole_number("image_size", self.image_size, MIN_SIDE, MAX_IMAGE_SIZE)
         if self.n_images != "auto":
             whole_number("n_images", self.n_images, 1)
         whole_number("seed", self.seed, 0)
-        if isinstance(self.holdout, bool) or not 0 <= self.holdout <= 0.5:
-            raise ValueError(f"holdout must be a number from 0 to 0.5. Received: {self.holdout!r}")
+        real_number("holdout", self.holdout, 0, 0.5)
+        for name in ("color", "allow_copies", "keep_photos", "measure"):
+            one_of(name, getattr(self, name), (True, False))
         if self.model == "pca" and self.color:
             raise ValueError('model="pca" draws grayscale images only. Received: color=True')
 
@@ -99,7 +98,7 @@ MIXTURE_OPTIONS: Mapping[str, type[MixtureOptions]] = {"local": LocalOptions, "p
 
 
 def read_options(given: Mapping[str, Any]) -> tuple[FitOptions, MixtureOptions, frozenset[str]]:
-    """Sort options by what they belong to.
+    """Sort options by what they belong to. A recipe implies the mixture that it is of.
 
     Args:
         given: Options by name: those of :class:`FitOptions` and of the chosen mixture. None stands for the
@@ -114,7 +113,7 @@ def read_options(given: Mapping[str, Any]) -> tuple[FitOptions, MixtureOptions, 
     """
     values = {name: value for name, value in given.items() if value is not None}
     own = {one.name for one in fields(FitOptions)}
-    if values.get("recipe") is not None:
+    if "recipe" in values:
         values.setdefault("model", "pca")
     options = FitOptions(**{name: value for name, value in values.items() if name in own})
     kind = MIXTURE_OPTIONS[options.model]
@@ -129,6 +128,17 @@ def as_json(options: FitOptions, mixture: MixtureOptions) -> dict[str, Any]:
     """All options as JSON values."""
     values = {**asdict(options), **asdict(mixture)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def local_options(values: Mapping[str, Any]) -> LocalOptions:
+    """The local mixture's options in a record; defaults where it has none."""
+    known = {one.name for one in fields(LocalOptions)}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+        if name in known
+    }
+    return LocalOptions(**given)
 
 
 def _refuse(name: str, model: str, known: set[str]) -> None:

@@ -1,33 +1,33 @@
-"""From photos to a pool: read, choose, draw, refuse copies, measure."""
+"""From photos to a pool: read, choose options, draw, refuse copies, measure."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
 from gmmaug_plugin.fitting.choosing import choose_options
-from gmmaug_plugin.fitting.drawing import BLOCK, ClassDrawing, Draw, drawer, local_mixture
+from gmmaug_plugin.fitting.drawing import BLOCK, Block, ClassDrawing, Draw, drawer, local_mixture
+from gmmaug_plugin.fitting.measuring import Fit, make_detector, measured
 from gmmaug_plugin.fitting.options import FitOptions, MixtureOptions, as_json, read_options
+from gmmaug_plugin.fitting.reading import class_counts, class_names, class_rows, read_photos
 from gmmaug_plugin.fitting.unfinished import Unfinished
 from gmmaug_plugin.mixtures.local import LocalMixture, LocalOptions
 from gmmaug_plugin.mixtures.pca import PCAMixture, PCAOptions
-from gmmaug_plugin.photos import Labels, Photos, PhotoSet, load_photos
+from gmmaug_plugin.photos import Labels, Photos, PhotoSet
+from gmmaug_plugin.photos.photo_set import digests_of
 from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.record import FitRecord
 from gmmaug_plugin.resizing import resize_images
+from gmmaug_plugin.threads import core_count
 
 FEW_PHOTOS = 8
 """Photos of a class below which the result carries a note on what to expect."""
-
-_FILE_IMAGE_SIZE = 128
-_SMALLEST_SIDE, _LARGEST_SIDE = 16, 512
 
 
 def fit(
@@ -53,7 +53,7 @@ def fit(
         labels: One per photo, for paths and arrays.
         workers: Threads that draw; one per processor core if None.
         client: A ``distributed.Client`` of a Dask cluster that draws instead.
-        resume: Go on from what an interrupted fit of the same photos and options has drawn.
+        resume: Reuse images drawn by an interrupted fit of the same photos and options.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
         **options: Fields of :class:`~gmmaug_plugin.fitting.options.FitOptions` (``model``, ``image_size``,
@@ -78,10 +78,10 @@ def fit(
         (6, 32, 32)
     """
     fit_options, mixture_options, given = read_options(options)
-    photo_set, image_size = read_photos(photos, labels, fit_options, strict=strict, quiet=quiet)
+    photo_set, fit_options = read_photos(photos, labels, fit_options, strict=strict, quiet=quiet)
     found = fit_photos(
         photo_set,
-        replace(fit_options, image_size=image_size),
+        fit_options,
         mixture_options,
         given,
         workers=workers,
@@ -91,70 +91,6 @@ def fit(
     )
     found.forget()
     return found.pool
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A fit and what its report shows.
-
-    Attributes:
-        pool: The pool.
-        photos: The photos at the pool's image size.
-        mixtures: The mixture of each class, in label order.
-        measurements: What was measured of the pool; None if nothing was.
-        detector: Finds copies of photos; None where no two photos of a class differ.
-        forget: Removes what is kept for ``resume``, once the pool is safe.
-    """
-
-    pool: Pool
-    photos: PhotoSet
-    mixtures: tuple[LocalMixture | PCAMixture, ...] = ()
-    measurements: Any = None
-    detector: CopyDetector | None = None
-    forget: Callable[[], None] = lambda: None
-
-
-def read_photos(
-    photos: Photos | PhotoSet, labels: Labels | None, options: FitOptions, *, strict: bool, quiet: bool
-) -> tuple[PhotoSet, int]:
-    """Read photos at the size that is drawn; also returns the pool's image size.
-
-    The local mixture draws at sides of 16·2^k pixels. Other sizes are drawn at the next larger side.
-    """
-    if isinstance(photos, PhotoSet):
-        if labels is not None or strict:
-            raise ValueError(
-                "labels and strict are for load_photos, not for photos that are loaded. "
-                f"Received: {labels=}, {strict=}"
-            )
-        photo_set = photos
-    else:
-        size = options.image_size
-        photo_set = load_photos(
-            photos,
-            labels,
-            image_size=None if size is None else drawn_side(size, options),
-            resize=options.resize,
-            color=options.color,
-            strict=strict,
-            min_photos=1,
-            quiet=quiet,
-        )
-    image_size = options.image_size or int(photo_set.images.shape[1])
-    side = drawn_side(image_size, options)
-    if photo_set.images.shape[1] != side:
-        photo_set = replace(photo_set, images=resize_images(photo_set.images, side))
-    return photo_set, image_size
-
-
-def drawn_side(image_size: int, options: FitOptions) -> int:
-    """Side that images of a size are drawn at, in pixels."""
-    if options.model == "pca":
-        return image_size
-    side = _SMALLEST_SIDE
-    while side < image_size and side < _LARGEST_SIDE:
-        side *= 2
-    return side
 
 
 def fit_photos(
@@ -175,11 +111,10 @@ def fit_photos(
     unless a report wants their measures.
     """
     n_workers = whole_number("workers", core_count() if workers is None else workers, 1)
-    # The photos' digests are those of files: the pixels depend on how files were read besides.
     identity = {
         **as_json(options, mixture_options),
         "given": sorted(given),
-        "photos": photo_set.digests,
+        "photos": digests_of(photo_set.images),
         "labels": None if photo_set.labels is None else photo_set.labels.tolist(),
         "shape": photo_set.images.shape,
         "versions": _versions(),
@@ -188,7 +123,7 @@ def fit_photos(
     notes = _notes(photo_set)
     with drawer(n_workers, client) as draw:
         choices: dict[str, Any] = {}
-        detector = _detector(photo_set)
+        detector = make_detector(photo_set)
         if isinstance(mixture_options, LocalOptions) and options.measure:
             mixture_options, choices = choose_options(
                 photo_set, options, mixture_options, given, detector, unfinished, draw=draw, quiet=quiet
@@ -214,7 +149,7 @@ def fit_photos(
         model=options.model,
         options=as_json(options, mixture_options),
         seed=options.seed,
-        photos_per_class=dict(zip(_names(photo_set), map(int, _counts(photo_set)), strict=True)),
+        photos_per_class=dict(zip(class_names(photo_set), map(int, class_counts(photo_set)), strict=True)),
         n_skipped=len(photo_set.skipped),
         photos=photo_set.fingerprint,
         held_back=local.get("held_back", ""),
@@ -228,7 +163,7 @@ def fit_photos(
     same_size = pool.image_size == photo_set.images.shape[1]
     finished = Fit(
         pool,
-        _at_size(photo_set, pool.image_size),
+        replace(photo_set, images=resize_images(photo_set.images, pool.image_size)),
         mixtures,
         detector=detector if same_size else None,
         forget=unfinished.remove,
@@ -249,25 +184,27 @@ def _draw_all(
     quiet: bool,
 ) -> tuple[list[NDArray[np.uint8]], dict[str, int]]:
     """Images of each class, and how many draws of each were refused as copies."""
-    numbers = [options.images_of(int(count)) for count in _counts(photo_set)]
+    numbers = [options.images_of(int(count)) for count in class_counts(photo_set)]
     images: list[NDArray[np.uint8]] = []
     redrawn: dict[str, int] = {}
     shape = (options.image_size, options.image_size, *photo_set.images.shape[3:])
     with progress_bar("Drawing", sum(numbers), quiet=quiet, unit="images") as advance:
-        for number, (name, drawing, n) in enumerate(zip(_names(photo_set), drawings, numbers, strict=True)):
+        for number, (name, drawing, n) in enumerate(
+            zip(class_names(photo_set), drawings, numbers, strict=True)
+        ):
             drawn = np.empty((n, *shape), np.uint8)
             n_redrawn = n_copies = 0
+            known: list[tuple[tuple[int, int], Block]] = []
             missing = []
             for place in [(begin, min(begin + BLOCK, n)) for begin in range(0, n, BLOCK)]:
                 block = unfinished.block(number, place, shape)
                 if block is None:
                     missing.append(place)
-                    continue
-                drawn[slice(*place)] = block.images
-                n_redrawn, n_copies = n_redrawn + block.n_redrawn, n_copies + block.n_copies
-                advance(len(block.images))
-            for place, block in draw(drawing, missing):
-                unfinished.keep(number, place, block)
+                else:
+                    known.append((place, block))
+            for place, block in chain(known, draw(drawing, missing)):
+                if place in missing:
+                    unfinished.keep(number, place, block)
                 drawn[slice(*place)] = block.images
                 n_redrawn, n_copies = n_redrawn + block.n_redrawn, n_copies + block.n_copies
                 advance(len(block.images))
@@ -290,7 +227,7 @@ def _pool(
     record: FitRecord,
 ) -> Pool:
     labelled = photo_set.labels is not None
-    counts = _counts(photo_set)
+    counts = class_counts(photo_set)
     arrays: dict[str, NDArray[Any]] = {}
     for number, mixture in enumerate(mixtures):
         if isinstance(mixture, PCAMixture):
@@ -315,7 +252,9 @@ def _mixtures(
 ) -> "list[LocalMixture | PCAMixture]":
     """The mixture of each class."""
     mirror = options.symmetry == "flip"
-    classes = [photo_set.images[class_rows(photo_set, number)] for number in range(len(_counts(photo_set)))]
+    classes = [
+        photo_set.images[class_rows(photo_set, number)] for number in range(len(class_counts(photo_set)))
+    ]
     if isinstance(mixture_options, LocalOptions):
         return [local_mixture(photos, options.symmetry, mixture_options) for photos in classes]
     found: list[LocalMixture | PCAMixture] = []
@@ -324,14 +263,6 @@ def _mixtures(
             found.append(PCAMixture.fit(photos, mixture_options, mirror=mirror, seed=options.seed))
             advance()
     return found
-
-
-def _detector(photo_set: PhotoSet) -> CopyDetector | None:
-    """What finds copies of photos; None where no two photos of a class differ."""
-    try:
-        return CopyDetector(photo_set.images, photo_set.labels)
-    except NoDifferentPhotosError:
-        return None
 
 
 def _keeps_copies(options: FitOptions, mixture_options: MixtureOptions, notes: list[str]) -> bool:
@@ -345,69 +276,13 @@ def _keeps_copies(options: FitOptions, mixture_options: MixtureOptions, notes: l
     return False
 
 
-def measured(fit: Fit, *, features: bool | None, quiet: bool) -> Fit:
-    """The fit with measures of its pool beside the same measures of photos."""
-    from gmmaug_plugin.evaluation.measuring import FEWEST_PHOTOS, measure_images
-
-    photos, pool = fit.photos, fit.pool
-    detector = fit.detector or _detector(photos)
-    if len(photos.images) < FEWEST_PHOTOS:
-        note = f"Nothing was measured: that takes {FEWEST_PHOTOS} photos."
-        record = replace(pool.record, notes=(*pool.record.notes, note))
-        return replace(fit, pool=replace(pool, record=record), detector=detector)
-    found = measure_images(
-        pool.images,
-        pool.labels,
-        photos,
-        None,
-        detector=detector,
-        features=features,
-        random_state=pool.record.seed,
-        quiet=quiet,
-    )
-    record = replace(
-        pool.record,
-        measures=tuple(one.as_json() for one in found.measures),
-        notes=(*pool.record.notes, *found.notes),
-    )
-    return replace(fit, pool=replace(pool, record=record), measurements=found, detector=detector)
-
-
 def _notes(photo_set: PhotoSet) -> list[str]:
     return [
         f"{name or 'The set'} has {count} photo{'s' if count > 1 else ''}: its images can only rearrange "
         "what these show."
-        for name, count in zip(_names(photo_set), _counts(photo_set), strict=True)
+        for name, count in zip(class_names(photo_set), class_counts(photo_set), strict=True)
         if count < FEW_PHOTOS
     ]
-
-
-def _names(photo_set: PhotoSet) -> tuple[str, ...]:
-    """Class names; one empty name for photos without classes."""
-    return photo_set.class_names or ("",)
-
-
-def _counts(photo_set: PhotoSet) -> NDArray[np.int64]:
-    """Photos of each class."""
-    if photo_set.labels is None:
-        return np.array([len(photo_set.images)])
-    return np.bincount(photo_set.labels, minlength=len(photo_set.class_names))
-
-
-def class_rows(photo_set: PhotoSet, number: int) -> NDArray[np.intp]:
-    """Positions of a class's photos."""
-    if photo_set.labels is None:
-        return np.arange(len(photo_set.images))
-    return np.flatnonzero(photo_set.labels == number)
-
-
-def _at_size(photo_set: PhotoSet, size: int) -> PhotoSet:
-    return replace(photo_set, images=resize_images(photo_set.images, size))
-
-
-def core_count() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _versions() -> Mapping[str, str]:

@@ -1,8 +1,8 @@
 """Re-rendering: a photo's layout, drawn anew from the other photos of its class."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.fitting.drawing import local_mixture
-from gmmaug_plugin.fitting.options import FitOptions
-from gmmaug_plugin.fitting.pipeline import class_rows, core_count, drawn_side, read_photos
+from gmmaug_plugin.fitting.options import FitOptions, local_options
+from gmmaug_plugin.fitting.reading import class_rows, drawn_side, read_photos
 from gmmaug_plugin.photos import Labels, PhotoError, Photos, PhotoSet, near_duplicates, read_photo
-from gmmaug_plugin.pool import Label
+from gmmaug_plugin.pool import Label, class_number
 from gmmaug_plugin.resizing import resize_images
-from gmmaug_plugin.threads import limited_threads
+from gmmaug_plugin.threads import core_count, limited_threads
 
 Images = NDArray[np.uint8]
+
+MIN_STRENGTH = 0.05
+"""Less noise gives the layout back, and its photo's near-duplicates."""
 
 
 def vary(
@@ -46,7 +49,7 @@ def vary(
         label: The photo's class, by name or number. None takes the name of its folder, or the class of a
             near-duplicate among the photos.
         n: Number of images, at least 1.
-        strength: How far from the layout, in (0, 1]: 0.2 keeps the layout nearly, 1 keeps little of it.
+        strength: How far from the layout, in [0.05, 1]: about 0.12 keeps it, 0.6 keeps little of it.
         seed: A non-negative int.
         workers: Threads that draw; one per processor core if None.
         quiet: Show no progress.
@@ -64,11 +67,14 @@ def vary(
     """
     whole_number("n", n, 1)
     whole_number("seed", seed, 0)
-    if isinstance(strength, bool) or not 0 < strength <= 1:
-        raise ValueError(f"strength must be above 0 and at most 1. Received: {strength!r}")
-    fit_options = FitOptions(**options)
-    photo_set, image_size = read_photos(photos, labels, fit_options, strict=False, quiet=quiet)
-    original = _original(photo, replace(fit_options, image_size=image_size))
+    n_workers = whole_number("workers", core_count() if workers is None else workers, 1)
+    if isinstance(strength, bool) or not MIN_STRENGTH <= strength <= 1:
+        raise ValueError(f"strength must be from {MIN_STRENGTH} to 1. Received: {strength!r}")
+    unknown = sorted(options.keys() - {"image_size", "color", "symmetry", "resize"})
+    if unknown:
+        raise TypeError(f"Options are image_size, color, symmetry and resize. Received: {', '.join(unknown)}")
+    photo_set, fit_options = read_photos(photos, labels, FitOptions(**options), strict=False, quiet=quiet)
+    original = _original(photo, fit_options)
     number = _class_of(photo, original, photo_set, label)
     others = photo_set.images[class_rows(photo_set, number)]
     groups = near_duplicates(np.concatenate([others, original[None]]))
@@ -80,9 +86,9 @@ def vary(
     def draw(index: int) -> Images:
         return mixture.rerender(original, strength, (seed, index), without=same)
 
-    with limited_threads(), ThreadPoolExecutor(workers or core_count()) as threads:
+    with limited_threads(), ThreadPoolExecutor(n_workers) as threads:
         drawn = np.stack(list(threads.map(draw, range(n))))
-    return resize_images(drawn, image_size)
+    return resize_images(drawn, fit_options.image_size or 0)
 
 
 def _original(photo: str | os.PathLike[str] | Images, options: FitOptions) -> Images:
@@ -100,18 +106,15 @@ def _class_of(
     names = photo_set.class_names
     if photo_set.labels is None:
         return 0
-    if isinstance(label, str) and label in names:
-        return names.index(label)
-    if isinstance(label, int) and 0 <= label < len(names):
-        return label
-    if label is None:
-        folder = Path(photo).resolve().parent.name if isinstance(photo, str | os.PathLike) else ""
-        if folder in names:
-            return names.index(folder)
-        groups = near_duplicates(np.concatenate([photo_set.images, original[None]]))
-        same = np.flatnonzero(groups[:-1] == groups[-1])
-        if len(same):
-            return int(photo_set.labels[same[0]])
+    if label is not None:
+        return class_number(names, label)
+    folder = Path(photo).resolve().parent.name if isinstance(photo, str | os.PathLike) else ""
+    if folder in names:
+        return names.index(folder)
+    groups = near_duplicates(np.concatenate([photo_set.images, original[None]]))
+    same = np.flatnonzero(groups[:-1] == groups[-1])
+    if len(same):
+        return int(photo_set.labels[same[0]])
     raise ValueError(f"The photo's class must be given by label, one of {list(names)}. Received: {label!r}")
 
 
@@ -123,23 +126,24 @@ _SHOWN = 8
 
 
 def rerendered_rows(
-    photo_set: PhotoSet, options: FitOptions, *, seed: int
+    photo_set: PhotoSet, options: Mapping[str, Any], *, seed: int
 ) -> tuple[NDArray[np.intp], dict[float, Images]]:
-    """Some photos of all classes, re-rendered at rising strengths.
+    """Some photos of all classes, re-rendered at rising strengths with the options of a pool's record.
 
     Returns:
         Positions of the photos (m,), and by strength their re-renderings, uint8 (m, size, size[, 3]).
         Classes of one photo, or of near-duplicates of one, are left out.
     """
     size = int(photo_set.images.shape[1])
-    side = drawn_side(size, options)
+    side = drawn_side(size, FitOptions())
+    symmetry, own = options.get("symmetry", "flip"), local_options(options)
     n_classes = max(1, len(photo_set.class_names))
     chosen: list[int] = []
     drawn: dict[float, list[Images]] = {strength: [] for strength in SLIDER}
     for number in range(n_classes):
         rows = class_rows(photo_set, number)
         photos = resize_images(photo_set.images[rows], side)
-        mixture = local_mixture(photos, options.symmetry)
+        mixture = local_mixture(photos, symmetry, own)
         groups = mixture.groups
         some = np.random.default_rng([seed, number]).permutation(len(rows))[: max(1, _SHOWN // n_classes)]
         for one in np.sort(some):

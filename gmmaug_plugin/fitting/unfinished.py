@@ -26,21 +26,17 @@ _OLD_SECONDS = 30 * 24 * 3600.0
 
 
 class Unfinished:
-    """What is drawn of one fit.
+    """Blocks of images that an unfinished fit has drawn.
 
     Args:
         identity: JSON values that everything drawn follows from; another identity has a folder of its own.
-        resume: Go on from what an equal fit left; otherwise that is removed.
-
-    Attributes:
-        n_images: Images found when resuming.
+        resume: Keep the blocks of an earlier fit of this identity; otherwise remove them.
     """
 
     def __init__(self, identity: Mapping[str, Any], *, resume: bool) -> None:
         text = json.dumps(identity, sort_keys=True, default=str)
         self._folder = cache_folder() / "unfinished" / hashlib.sha256(text.encode()).hexdigest()[:32]
         self._writable = True
-        self.n_images = 0
         _remove_old(self._folder.parent)
         if not resume:
             self.remove()
@@ -55,7 +51,6 @@ class Unfinished:
             return None
         if block.images.shape != (place[1] - place[0], *shape) or block.images.dtype != np.uint8:
             return None
-        self.n_images += len(block.images)
         return block
 
     def keep(self, number: int, place: tuple[int, int], block: Block) -> None:
@@ -70,7 +65,8 @@ class Unfinished:
             found = json.loads((self._folder / "choices.json").read_text())
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        chosen = found.get("local", {}).get("chosen") if isinstance(found, dict) else None
+        return found if isinstance(chosen, dict) else None
 
     def keep_choices(self, choices: Mapping[str, Any]) -> None:
         """Write options chosen by measurement."""

@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
     require((error.name or "keras").partition(".")[0], extra="tensorflow")
     raise
 
-# Below the check, so that what is missing is reported together with the extra that brings it.
+# Below the check, so that a missing module is reported together with the extra that brings it.
 from gmmaug_plugin.keras.sequence import GMMSequence
 
 __all__ = ["GMMSequence"]

@@ -20,7 +20,7 @@ class LabelEncoding:
 
     @classmethod
     def of(cls, y: NDArray[Any], class_names: Sequence[str]) -> "LabelEncoding":
-        """Tell the encoding of labels by their shape and dtype.
+        """Detect the label encoding from shape, dtype and values.
 
         Args:
             y: Class numbers (n,) or (n, 1) of any dtype, or one-hot (n, n_classes), soft ones too if float.

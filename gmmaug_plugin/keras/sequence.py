@@ -209,10 +209,9 @@ class GMMSequence(PyDataset):
 
 
 def _leave_interrupts_to_the_trainer() -> None:
-    """Let Ctrl-C end the program, and not the worker processes of Keras that it reaches as well.
+    """Ignore Ctrl-C in Keras' worker processes; the main process handles it.
 
-    A worker that dies takes its batch along. Keras waits for that without end, in native code, where the
-    trainer cannot be interrupted any more.
+    A killed worker loses its batch; Keras then waits for it forever in native code, which Ctrl-C cannot end.
     """
     in_worker = multiprocessing.current_process().name.startswith(_KERAS_WORKER)
     if in_worker and threading.current_thread() is threading.main_thread():

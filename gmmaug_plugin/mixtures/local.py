@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.checks import real_number, whole_number
 from gmmaug_plugin.mixtures.pyramid import pyramid, with_detail
 
 MIN_SIDE = 16
@@ -27,6 +28,7 @@ _MIN_STRENGTH = 0.04
 _MAX_STRENGTH = 3.0  # so much noise that nothing of a layout is left
 _CONSIDERED = 200  # random views among which an image's are chosen: of all of them, fewer images differ
 _MAX_DETAIL = 4.0
+_MOST_BANDS = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class LocalOptions:
         metadata={"help": "Noise added to a photo for an image's layout; larger: newer layouts, less whole."},
     )
     locality: float = field(
-        default=0.5,
+        default=0.8,
         metadata={"help": "Noise below which patches shrink; larger: fewer copies, weaker layout."},
     )
     detail: float | tuple[float, ...] = field(
@@ -70,26 +72,26 @@ class LocalOptions:
     steps: int = field(default=20, metadata={"help": "Steps from noise to an image of side 16."})
 
     def __post_init__(self) -> None:
+        whole_number("views", self.views, 1, 4096)
+        whole_number("steps", self.steps, 2, 1000)
         limits = {
-            "views": (1, 4096),
             "strength": (_MIN_STRENGTH, _MAX_STRENGTH),
             "locality": (0, _MAX_STRENGTH),
             "bandwidth": (0, 1),
             "gain": (1, 10),
             "eta": (0, 1),
-            "steps": (2, 1000),
         }
         for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise ValueError(f"{name} must be from {least} to {most}. Received: {value}")
-        if not self.gains or not all(0 <= gain <= _MAX_DETAIL for gain in self.gains):
-            raise ValueError(f"detail must be from 0 to {_MAX_DETAIL:g}. Received: {self.detail}")
+            real_number(name, getattr(self, name), least, most)
+        if not 1 <= len(self.gains) <= _MOST_BANDS:
+            raise ValueError(f"detail must be 1 to {_MOST_BANDS} numbers. Received: {self.detail}")
+        for gain in self.gains:
+            real_number("detail", gain, 0, _MAX_DETAIL)
 
     @property
     def gains(self) -> tuple[float, ...]:
         """``detail`` as factors of bands, at least one."""
-        return (self.detail,) if isinstance(self.detail, int | float) else tuple(self.detail)
+        return tuple(self.detail) if isinstance(self.detail, list | tuple) else (self.detail,)
 
 
 class LocalMixture:

@@ -53,31 +53,34 @@ class PCAOptions:
 
     n_components: int | str = field(
         default="auto",
-        metadata={"help": 'Gaussians: a number, a range to scan like "1:600:10", or "auto"'},
+        metadata={"help": 'Gaussians: a number, a range to scan like "1:600:10", or "auto".'},
     )
     criterion: Literal["aic", "bic"] = field(
-        default="aic", metadata={"help": "what chooses among numbers of Gaussians", "choices": ("aic", "bic")}
+        default="aic",
+        metadata={"help": "Criterion that chooses the number of Gaussians.", "choices": ("aic", "bic")},
     )
     variance: float = field(
         default=0.99,
-        metadata={"help": "share of the variance that principal components keep, or their number"},
+        metadata={"help": "Share of the variance that principal components keep, or their number."},
     )
     covariance_type: Covariance = field(
         default="diag",
-        metadata={"help": "shape of a Gaussian", "choices": ("diag", "full", "tied", "spherical")},
+        metadata={"help": "Shape of a Gaussian.", "choices": ("diag", "full", "tied", "spherical")},
     )
-    whiten: bool = field(default=False, metadata={"help": "scale all principal components to unit variance"})
+    whiten: bool = field(default=False, metadata={"help": "Scale all principal components to unit variance."})
     recipe: Literal["seed"] | None = field(
         default=None,
         metadata={
-            "help": '"seed": the original notebook, of which n_components and criterion can be changed',
-            "choices": (None, "seed"),
+            "help": "seed: the original notebook, of which n_components and criterion can be changed.",
+            "choices": ("seed",),
         },
     )
 
     def __post_init__(self) -> None:
-        for name in ("criterion", "covariance_type", "recipe"):
-            one_of(name, getattr(self, name), self.__dataclass_fields__[name].metadata["choices"])
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if "choices" in one.metadata and value != one.default:
+                one_of(one.name, value, one.metadata["choices"])
         if not (0 < self.variance < 1 or (self.variance >= 1 and float(self.variance).is_integer())):
             raise ValueError(
                 "variance must be a share between 0 and 1 or a whole number of principal components. "

@@ -1,5 +1,6 @@
 """Limits on what one photo may cost: small files can ask for hours of decoding and for all memory."""
 
+import errno
 import io
 import os
 import re
@@ -45,6 +46,15 @@ class CountedReader(io.BufferedReader):
         super().__init__(raw)
         self._reads = 0
         self._size = os.fstat(raw.fileno()).st_size
+
+    def seek(self, place: int, whence: int = io.SEEK_SET, /) -> int:
+        """Seek as any file does; a position that no file has is the photo's fault, not the system's."""
+        try:
+            return super().seek(place, whence)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise OSError("a position outside of the file") from error
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as any file does."""

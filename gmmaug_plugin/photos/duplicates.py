@@ -100,22 +100,20 @@ def _signs(hashes: Hashes) -> NDArray[np.float32]:
     return 2 * bits.astype(np.float32) - 1
 
 
-def perceptual_hashes(images: NDArray[np.uint8], rows: NDArray[np.intp] | None = None) -> Hashes:
+def perceptual_hashes(images: NDArray[np.uint8]) -> Hashes:
     """Hash images in all eight symmetries.
 
     Args:
         images: uint8 (n, height, width) or (n, height, width, 3). They are read a few hundred at a time.
-        rows: Which of them, (m,); None takes all.
 
     Returns:
-        uint64 (m, 8), of which 63 bits are used. The upright image comes first.
+        uint64 (n, 8), of which 63 bits are used. The upright image comes first.
     """
-    rows = np.arange(len(images)) if rows is None else rows
-    hashes = np.empty((len(rows), 8), np.uint64)
+    hashes = np.empty((len(images), 8), np.uint64)
     alternating = (-1.0) ** np.arange(_FREQUENCIES, dtype=np.float32)
-    for begin in range(0, len(rows), _ROWS_AT_ONCE):
+    for begin in range(0, len(images), _ROWS_AT_ONCE):
         part = slice(begin, begin + _ROWS_AT_ONCE)
-        gray = to_grayscale(images[rows[part]])
+        gray = to_grayscale(images[part])
         small = resize_images(gray, _HASHED_SIZE).astype(np.float32)
         lowest = dctn(small, axes=(1, 2), norm="ortho")[:, :_FREQUENCIES, :_FREQUENCIES]
         for symmetry in range(8):

@@ -1,7 +1,6 @@
 """Photo files: read them, each into an array, or say why not."""
 
 import hashlib
-import os
 import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from gmmaug_plugin.photos.muting import muted_pillow
 from gmmaug_plugin.photos.pixels import picture_pixels
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.resizing import Resize, resize_images
+from gmmaug_plugin.threads import core_count
 
 # Formats photos are kept in. Left out on purpose: EPS, which starts an external interpreter, and formats
 # without a signature, for which any text file may pass. HEIF and JXL are there once a plugin registers them.
@@ -122,7 +122,7 @@ def read_files(
     with (
         muted_pillow(),
         progress_bar("Reading photos", len(files), quiet=quiet, unit="photos") as advance,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(core_count()) as pool,
     ):
         for file, reason in zip(files, pool.map(read, range(len(files))), strict=True):
             if reason is not None and strict:

@@ -18,7 +18,7 @@ class FoundFiles:
     Attributes:
         files: Candidates, class by class and sorted by path within each.
         class_names: Names of the class folders in label order; empty for a flat folder.
-        skipped: What is no candidate, and why.
+        skipped: Files that are no candidates, with reasons.
     """
 
     files: tuple[PhotoFile, ...]
@@ -137,7 +137,7 @@ def _is_folder(path: Path | os.DirEntry[str]) -> bool:
     try:
         return path.is_dir()
     except OSError:
-        return False  # a link to where nobody may look: reading it will fail in turn, and say why
+        return False  # unreadable: reading it fails later, with a reason
 
 
 def _is_clutter(name: str) -> bool:

@@ -59,7 +59,7 @@ def load_photos(
             - a folder with a sub-folder per class, labelled in the order of their sorted names, each searched
               with everything below it, as Keras and torchvision do;
             - a folder with photos directly in it, which get no labels;
-            - a list of paths;
+            - a list of paths, in which, as in any path here, a leading "~" is the home folder;
             - an array as :func:`to_grayscale` takes it;
             - a ``.npy`` file of such an array, or an ``.npz`` file with ``images`` (or ``x``) and, if wanted,
               ``labels`` (or ``y``) and ``class_names``.
@@ -95,7 +95,7 @@ def load_photos(
     size = _check_size(image_size, resize)
     options = _Options(size, resize, color, strict, whole_number("min_photos", min_photos, 1), quiet)
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
+        path = Path(source).expanduser()
         if path.suffix.lower() in (".npy", ".npz") and not path.is_dir():
             return _from_array_file(path, labels, options)
         return _from_folder(path, labels, options)
@@ -136,7 +136,7 @@ def read_photo(
     """
     size = _check_size(image_size, resize)
     try:
-        return read_file(Path(path), size=size, resize=resize, color=color)[0]
+        return read_file(Path(path).expanduser(), size=size, resize=resize, color=color)[0]
     except PhotoError as error:
         raise PhotoError(f"The photo cannot be read: {error}. Received: {str(path)!r}") from error
 
@@ -161,7 +161,7 @@ def _from_paths(source: Sequence[Any], labels: Labels | None, options: _Options)
     for entry in source:
         if not isinstance(entry, str | os.PathLike):
             raise TypeError(f"A list of photos holds paths; stack arrays into one. Received: {type(entry)}")
-    paths = [Path(entry) for entry in source]
+    paths = [Path(entry).expanduser() for entry in source]
     codes, class_names = encode_labels(labels, len(paths))
     given = [0] * len(paths) if codes is None else codes.tolist()
     files = [

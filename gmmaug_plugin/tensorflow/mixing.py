@@ -1,5 +1,6 @@
 """Batches of real images with synthetic ones among them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def mix(
             share of one mixture's batches need the same seed; processes that mix a share of the real images
             each need seeds of their own.
         static_shape: Make the batch size static where all batches are full. Such batches drop a remainder
-            where there is one after all, in a dataset that was sharded behind this function's back.
+            where there is one after all, in a dataset that was sharded after this call.
         value_range: The white of the dataset's float images, as for ``gmm_dataset``.
 
     Returns:
@@ -87,7 +88,7 @@ def mix(
     reader = PoolReader(pool, structure, seed)
     # Of a short batch as many as of the dataset's last one: never more than of a full batch.
     beside = [synthetic_beside(n, ratio) for n in range(n_real)] + [n_synthetic]
-    an_epoch = _synthetic_images(real, reader.period, n_synthetic)
+    an_epoch = _synthetic_images(dataset, real, structure, reader.period, beside)
     key = int(np.random.SeedSequence(seed_entropy(seed)).generate_state(1, np.uint32)[0])
 
     def insert(step: Any, iteration: Any, element: Any) -> Any:
@@ -116,8 +117,16 @@ def mix(
     )
 
 
-def _synthetic_images(real: Any, period: int, n_synthetic: int) -> int:
-    """How far an epoch goes on in the pool's order."""
+def _synthetic_images(
+    dataset: Any, real: Any, structure: Structure, period: int, beside: Sequence[int]
+) -> int:
+    """How far an epoch goes on in the pool's order; ``beside`` counts by real images of a batch."""
+    n_real, n_synthetic = len(beside) - 1, beside[-1]
+    images = dataset if structure.batch_size is None else dataset.unbatch()
+    n = int(images.cardinality())
+    if n > 0:
+        full, rest = divmod(n, n_real)
+        return full * n_synthetic + (beside[rest] if rest else 0)
     n_batches = int(real.cardinality())
     # Unknown: steps of the golden section come near everywhere in the order before they come near again.
     return n_batches * n_synthetic if n_batches > 0 else round(0.618 * period)
@@ -140,7 +149,7 @@ def _checked_size(images: Any, most: int) -> Any:
     Evaluating it raises ``tf.errors.InvalidArgumentError`` if there are more than in its first batch.
     """
     n = tf.shape(images)[0]
-    message = f"The dataset's batches must all be of one size, {most}, but a shorter last one: unbatch it."
+    message = f"Every batch of the dataset except the last must have {most} images: unbatch it."
     with tf.control_dependencies([tf.debugging.assert_less_equal(n, most, message=message)]):
         return tf.identity(n)
 

@@ -145,8 +145,8 @@ def _is_batched(specs: Sequence[Any]) -> bool:
     if len(answers) != 1:
         raise ValueError(
             "Images must be (h, w), (h, w, 1) or (h, w, 3), or batches of these; labels scalars or vectors, "
-            "weights scalars, with one more axis in batches. Where (h, w, channels) and (batch, h, w) cannot "
-            f"be told apart, images need a last axis of length 1 or 3. Received: shapes {', '.join(shown)}"
+            "weights scalars, with one more axis in batches. Where (h, w, channels) and (batch, h, w) are "
+            f"ambiguous, images need a last axis of length 1 or 3. Received: shapes {', '.join(shown)}"
         )
     (batched,) = answers
     if batched and len({spec.shape.as_list()[0] for spec in specs}) > 1:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gmmaug_plugin.datasets import make_flowers
+from gmmaug_plugin.evaluation import features
 from gmmaug_plugin.evaluation.features import N_FEATURES, FeatureExtractor
 
 keras = pytest.importorskip("keras")
@@ -11,9 +12,12 @@ keras = pytest.importorskip("keras")
 Photos = tuple[np.ndarray, np.ndarray]
 
 
-def extractor(photos: Photos, **options: int) -> FeatureExtractor:
+def extractor(photos: Photos) -> FeatureExtractor:
     images, labels = photos
-    return FeatureExtractor(images[:90], labels[:90], images[90:], labels[90:], **{"n_steps": 30, **options})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "_FEWEST_STEPS", 30)
+        patch.setattr(features, "_MOST_STEPS", 30)
+        return FeatureExtractor(images[:90], labels[:90], images[90:], labels[90:])
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +41,9 @@ def test_it_distinguishes_unseen_photos_and_knows_how_well(photos: Photos, seen:
     assert seen.accuracy > 0.9
     assert seen.chance == pytest.approx(0.5, abs=0.05)
     assert seen.trusted
-    features = seen(photos[0][90:])
-    assert features.shape == (60, N_FEATURES)
-    assert np.isfinite(features).all()
+    found = seen(photos[0][90:])
+    assert found.shape == (60, N_FEATURES)
+    assert np.isfinite(found).all()
 
 
 def test_an_image_has_the_same_features_in_any_company(photos: Photos, seen: FeatureExtractor) -> None:

@@ -1,43 +1,39 @@
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 
 from gmmaug_plugin.datasets import make_flowers
-from gmmaug_plugin.evaluation import CopyDetector, measure_images, measuring
-from gmmaug_plugin.evaluation.features import FeatureExtractor
+from gmmaug_plugin.evaluation import CopyDetector, features, measure_images, measuring
 from gmmaug_plugin.photos import PhotoSet, load_photos
 
-Sets = tuple[PhotoSet, PhotoSet, PhotoSet]
+Sets = tuple[PhotoSet, PhotoSet]
 
 
 @pytest.fixture(scope="module")
 def sets() -> Sets:
-    """Training photos, photos held back, and others of the same law; a quarter of them of class 1."""
+    """Training photos and others of the same law; a quarter of them of class 1."""
     images, labels, names = make_flowers(320, image_size=32, n_classes=2)
     kept = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 3 == 0))
     images, named = images[kept], np.array(names)[labels[kept]]
-    parts = np.split(np.arange(len(kept)), [100, 130])
-    training, held_back, others = (
-        load_photos(images[part], named[part].tolist(), quiet=True) for part in parts
-    )
-    return training, held_back, others
+    parts = np.split(np.arange(len(kept)), [100])
+    training, others = (load_photos(images[part], named[part].tolist(), quiet=True) for part in parts)
+    return training, others
 
 
 @pytest.fixture(scope="module")
 def detector(sets: Sets) -> CopyDetector:
-    training, held_back, _ = sets
-    return CopyDetector(training.images, training.labels, held_back.images, held_back.labels)
+    return CopyDetector(sets[0].images, sets[0].labels)
 
 
 def test_all_measures_come_in_order_with_sentences(
     sets: Sets, detector: CopyDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("keras")
-    monkeypatch.setattr(measuring, "FeatureExtractor", partial(FeatureExtractor, n_steps=20))
-    training, held_back, others = sets
-    found = measure_images(others.images, others.labels, training, held_back, detector=detector)
+    monkeypatch.setattr(features, "_FEWEST_STEPS", 20)
+    monkeypatch.setattr(features, "_MOST_STEPS", 20)
+    training, others = sets
+    found = measure_images(others.images, others.labels, training, detector=detector)
     assert [one.name for one in found.measures] == [
         "copies_raw",
         "copies_contrast",
@@ -65,10 +61,9 @@ def test_all_measures_come_in_order_with_sentences(
 
 
 def test_photos_given_back_are_copies(sets: Sets, detector: CopyDetector) -> None:
-    training, held_back, _ = sets
-    found = measure_images(
-        training.images, training.labels, training, held_back, detector=detector, features=False
-    )
+    training, _ = sets
+    found = measure_images(training.images, training.labels, training, detector=detector, features=False)
+    assert found.notes == ()
     for space in ("raw", "contrast", "high_pass"):
         assert found[f"copies_{space}"].value == 100.0
         assert found[f"copies_{space}"].good is False
@@ -77,20 +72,18 @@ def test_photos_given_back_are_copies(sets: Sets, detector: CopyDetector) -> Non
 
 def test_images_are_compared_with_classes_as_frequent_as_in_the_photos(sets: Sets) -> None:
     """A pool with as many images of each class, beside photos with three times more of one than the other."""
-    training, _, others = sets
+    training, others = sets
     labels = np.asarray(others.labels)
     counts = np.bincount(labels)
     balanced = np.concatenate([np.flatnonzero(labels == one)[: counts.min()] for one in (0, 1)])
-    found = measure_images(
-        others.images[balanced], labels[balanced], training, None, detector=None, features=False
-    )
+    found = measure_images(others.images[balanced], labels[balanced], training, detector=None, features=False)
     share = np.bincount(np.asarray(training.labels)).max() / len(training.images)
     assert found.n_images == pytest.approx(counts.min() / share, abs=2)
     assert any("classes as in the photos" in note for note in found.notes)
 
 
 def test_the_seed_decides(sets: Sets) -> None:
-    training, _, others = sets
+    training, others = sets
     first, again, other = (
         measure_images(
             others.images, others.labels, training, detector=None, features=False, random_state=seed
@@ -130,7 +123,7 @@ def test_figures_of_a_network_that_knows_nothing_are_not_judged(
             return np.random.default_rng(0).normal(size=(len(images), 4)) + images.mean()
 
     monkeypatch.setattr(measuring, "FeatureExtractor", Blind)
-    training, _, others = sets
+    training, others = sets
     found = measure_images(others.images, others.labels, training, detector=None, features=True)
     for name in ("precision", "recall", "frechet_distance"):
         assert found[name].good is None

@@ -169,7 +169,7 @@ def test_groups_are_one_number_a_photo():
 
 def test_options_say_their_ranges_and_have_help():
     assert all(one.metadata["help"] for one in fields(LocalOptions))
-    with pytest.raises(ValueError, match=r"eta must be from 0 to 1\. Received: 2"):
+    with pytest.raises(ValueError, match=r"eta must be a number from 0 to 1\. Received: 2"):
         LocalOptions(eta=2)
 
 

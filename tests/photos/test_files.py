@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gmmaug_plugin.photos import PhotoError, load_photos, read_photo
+from gmmaug_plugin.photos.bounds import CountedReader
 from gmmaug_plugin.photos.files import PhotoFile, read_files
 from gmmaug_plugin.photos.muting import muted_pillow
 from tests.photos.pictures import png_header, reasons, saved, scene
@@ -46,6 +47,20 @@ def test_bad_files_are_skipped_and_named_with_the_reason(tmp_path: Path) -> None
     assert found["large.png"] == "more than 100 million pixels: 12000 x 10000 (width x height)"
     assert found["vast.png"] == "more than 100 million pixels"
     assert found["flat.png"].startswith("broken image")
+
+
+def test_a_picture_that_points_outside_of_its_file_is_broken(tmp_path: Path) -> None:
+    """Not "Invalid argument", which is how the system refuses the position, and says nothing to anybody."""
+    saved(scene(), tmp_path / "good.jpg")
+    path = tmp_path / "far.tif"
+    path.write_bytes(b"II+\0\x08\0\0\0" + (2**56).to_bytes(8, "little") + bytes(200))
+
+    # The second where the file system allows files that are so long.
+    assert reasons(tmp_path)["far.tif"] in ("broken image: a position outside of the file", "not an image")
+    with path.open("rb", buffering=0) as raw, CountedReader(raw) as stream:
+        with pytest.raises(OSError, match="outside of the file"):
+            stream.seek(-1)
+        assert stream.seek(3) == 3
 
 
 def test_the_pixel_limit_reads_the_header_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ ways = st.sampled_from(["stretch", "crop"])
 
 
 def numbered(n_photos: int, side: int = 4) -> np.ndarray:
-    """Photos that tell which one they are by their gray level."""
+    """Photos, each of one gray level that identifies it."""
     return np.broadcast_to(np.arange(n_photos, dtype=np.uint8)[:, None, None], (n_photos, side, side))
 
 
@@ -425,3 +425,13 @@ def test_all_real_photos_are_labelled_by_their_folders(photos: Path) -> None:
     assert flowers.images.std(axis=(1, 2)).max(axis=1).min() > 5
     assert np.bincount(flowers.labels).tolist() == [593, 880, 612, 561, 812]
     assert flowers.skipped == ()
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.full((8, 8), 9, np.uint8)).save(tmp_path / "photos" / "a.png")
+
+    assert load_photos("~/photos", image_size=4, quiet=True).images.max() == 9
+    assert len(load_photos(["~/photos/a.png"], image_size=4, quiet=True).images) == 1
+    assert read_photo("~/photos/a.png").shape == (8, 8)

@@ -25,8 +25,8 @@ def make_places(folder: Path) -> dict[str, str]:
         folder: The class folder; its parent is the folder of photos.
 
     Returns:
-        By name in the folder: what is expected of it, as for
-        :class:`~reliability.wild_photos.WildFile`. What must not be told of at all is not in it.
+        By name in the folder, its expected outcome, as for
+        :class:`~reliability.wild_photos.WildFile`. Entries that must not be mentioned at all are not in it.
     """
     expected = dict(_odd_names(folder)) | dict(_links(folder))
     os.mkfifo(folder / "pipe.jpg")

@@ -219,8 +219,8 @@ WRONG = {
     "unknown channels": (lambda: spec_only((8, 8, None), label=0), ValueError, "known height, width"),
     "two channels": (lambda: spec_only((8, 8, 2), label=0), ValueError, "1 or 3 channels"),
     "video": (lambda: spec_only((2, 8, 8, 8, 3)), ValueError, "Images must be"),
-    "transparency or batch": (lambda: spec_only((8, 8, 4)), ValueError, "cannot be told apart"),
-    "channels first or batch": (lambda: spec_only((3, 8, 8)), ValueError, "cannot be told apart"),
+    "transparency or batch": (lambda: spec_only((8, 8, 4)), ValueError, "are ambiguous"),
+    "channels first or batch": (lambda: spec_only((3, 8, 8)), ValueError, "are ambiguous"),
     "batch beside one label": (lambda: spec_only((4, 8, 8, 1), label=0), ValueError, "Images must be"),
     "unequal batches": (
         lambda: spec_only((4, 8, 8, 1), label=np.zeros(5, int)),

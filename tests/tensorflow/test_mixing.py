@@ -20,7 +20,7 @@ def pool():
 
 
 def marked(n):
-    """Real images that can be told from synthetic ones, and from each other: image i is of grey i alone.
+    """Real images that differ from synthetic ones, and from each other: image i is of grey i alone.
 
     Its label is i's last bit and its weight i + 2, so that it shows if they come apart.
     """
@@ -97,7 +97,7 @@ def test_epochs_read_the_pool_in_the_order_of_the_seed():
         (lambda: marked(24), 4, 8),
         (lambda: marked(25), 5, None),
         (lambda: marked(24).batch(12, drop_remainder=True), 4, 8),
-        # How many images there are in batches of any size could only be told by reading them all.
+        # How many images there are in batches of any size is known only after reading them all.
         (lambda: marked(24).batch(12), tf.data.UNKNOWN_CARDINALITY, None),
         (lambda: marked(24).filter(lambda *_: True), tf.data.UNKNOWN_CARDINALITY, None),
         (lambda: marked(5).repeat(), tf.data.INFINITE_CARDINALITY, 8),
@@ -159,7 +159,7 @@ def test_batches_that_grow_stop_training(pool):
     images = tf.data.Dataset.from_tensor_slices(np.zeros((40, SIZE, SIZE, 1), np.uint8))
     uneven = images.batch(6).take(2).concatenate(images.batch(8))
     mixed = mix(uneven, pool, ratio=0.25, batch_size=8)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"one size, 6, .*unbatch it"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"must have 6 images: unbatch it"):
         list(mixed)
 
 

@@ -28,7 +28,7 @@ MOST_CHARTS = 12
 _SHOWN_PIXELS = 128
 
 ABSENT = "\N{EN DASH}"
-"""In the place of a figure that there is not."""
+"""Shown for a missing figure."""
 
 _SPACE_WORDS = {
     "raw": "pixel by pixel",

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -32,15 +32,11 @@ def write_report(
     folder: str | Path,
     pool: Pool,
     training: PhotoSet,
-    held_back: PhotoSet | None = None,
     measurements: Measurements | None = None,
     *,
     detector: CopyDetector | None = None,
     rerendered: Rerendered | None = None,
     eigen_images: Mapping[str, NDArray[np.float32]] | None = None,
-    skipped: Iterable[object] = (),
-    notes: Iterable[str] = (),
-    random_state: int = 0,
 ) -> Path:
     """Write a report on a pool.
 
@@ -51,15 +47,11 @@ def write_report(
         folder: Where to; made when absent.
         pool: The pool.
         training: The photos that it was drawn from, of the pool's size.
-        held_back: Photos that were not drawn from; only counted.
         measurements: What was measured; None says so on the page.
         detector: Finds the nearest photos of the pool's images; None leaves them out.
         rerendered: Photos re-rendered: their positions among the training photos (m,), and by strength uint8
             (m, size, size) or (m, size, size, 3).
         eigen_images: By class name, principal images float (q, size, size), strongest first.
-        skipped: Files that could not be used, in words.
-        notes: Plain sentences on the fit, beside those of the measurements.
-        random_state: Seed of the choice of images shown.
 
     Returns:
         The page.
@@ -70,20 +62,19 @@ def write_report(
         OSError: The report cannot be written; one that was there is untouched.
 
     Example:
-        >>> write_report("report", pool, photos, None, found, detector=detector)  # doctest: +SKIP
+        >>> write_report("report", pool, photos, found, detector=detector)  # doctest: +SKIP
         PosixPath('report/index.html')
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"A report is written into a folder. Received: {str(folder)!r}, which is a file")
-    rng = np.random.default_rng([random_state, 9])
+    rng = np.random.default_rng(9)
     compared = None if detector is None else sections.compare(pool, detector, rng)
     of_measures = () if measurements is None else measurements.notes
-    all_notes = list(dict.fromkeys([*of_measures, *map(str, notes)]))
-    left_out = list(map(str, skipped))
+    all_notes = list(dict.fromkeys([*of_measures, *pool.record.notes]))
+    skipped = list(map(str, training.skipped))
     page = _render(
         pool=pool,
-        n_held_back=0 if held_back is None else len(held_back.images),
         n_training=len(training.images),
         verdict=sections.verdict(measurements),
         measures=list(sections.measure_rows(() if measurements is None else measurements.measures)),
@@ -96,7 +87,8 @@ def write_report(
         charts=sections.choice_charts(pool),
         eigen=sections.eigen_pictures(eigen_images or {}),
         classes=_classes(pool),
-        skipped=left_out,
+        copies_refused=_copies_refused(pool),
+        skipped=skipped,
     )
     document = {
         "format": "gmmaug-report",
@@ -111,7 +103,7 @@ def write_report(
         "verdict": sections.verdict(measurements)[1],
         "measurements": None if measurements is None else measurements.as_json(),
         "nearest": None if compared is None else compared.as_json(),
-        "skipped": left_out,
+        "skipped": skipped,
         "notes": all_notes,
     }
     numbers = json.dumps(_finite(document), indent=1, sort_keys=True, allow_nan=False).encode("ascii")
@@ -138,6 +130,12 @@ def _classes(pool: Pool) -> list[tuple[str, str, str, str]]:
         )
         rows.append((name or "all", str(photos), str(n_images), str(redrawn)))
     return rows
+
+
+def _copies_refused(pool: Pool) -> bool:
+    """Whether the fit drew copies again; unknown, and so not claimed, of a pool that was not fitted."""
+    options = pool.record.options
+    return bool(pool.record.model) and not options.get("allow_copies") and options.get("recipe") is None
 
 
 def _finite(value: Any) -> Any:

@@ -62,11 +62,6 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def markdown(self) -> str:
-        """The table in Markdown, without its title."""
-        lines = [self.headings, tuple("---" for _ in self.headings), *self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
 
 @dataclass(frozen=True)
 class Usefulness:
@@ -92,20 +87,21 @@ class Usefulness:
     def difference(
         self, arm: str, measure: str, when: When, reference_when: When | None = None
     ) -> Difference:
-        """Of an attribute of :class:`Point` to photos alone, both read ``when`` unless told otherwise."""
+        """Difference of a :class:`Point` attribute to photos alone, both read ``when`` by default."""
         at = reference_when or when
         return self._paired(
             arm, lambda own, other: _get(own.read(when), measure) - _get(other.read(at), measure)
         )
 
-    def stand_in(self, when: When = "end") -> Difference:
-        """Accuracy trained on the pool alone as a share of the accuracy trained on the photos.
+    def stand_in(self) -> Difference:
+        """Final accuracy after training on the pool alone, as a share of that after training on the photos.
 
         S. Ravuri and O. Vinyals, "Classification accuracy score for conditional generative models",
         NeurIPS 2019, divided by the photos' own.
         """
         return self._paired(
-            POOL_ALONE, lambda own, other: own.read(when).accuracy / max(other.read(when).accuracy, 1e-9)
+            POOL_ALONE,
+            lambda own, other: own.read("end").accuracy / max(other.read("end").accuracy, 1e-9),
         )
 
     @property
@@ -177,6 +173,9 @@ class Usefulness:
     def _runs(self, arm: str) -> dict[int, Run]:
         return {run.seed: run for run in self.runs if run.arm == arm}
 
+    def _n_pairs(self, arm: Arm) -> int:
+        return len(self._runs(arm.name).keys() & self._runs(STACK).keys())
+
     def _paired(self, arm: str, value: Callable[[Run, Run], float]) -> Difference:
         own, others = self._runs(arm), self._runs(STACK)
         return Difference.of([value(own[seed], others[seed]) for seed in sorted(own.keys() & others.keys())])
@@ -198,12 +197,12 @@ class Usefulness:
         - Not settled: otherwise; with fewer than two seeds; or where the held-back loss of photos alone had
           not turned well before the end.
         """
-        arms = [arm for arm in self.arms if 0 < arm.ratio < 1 and self._paired(arm.name, _one).n]
+        arms = [arm for arm in self.arms if 0 < arm.ratio < 1 and self._n_pairs(arm)]
         if not arms:
             return None, None, "no arm was trained"
         best = max(arms, key=lambda arm: self.difference(arm.name, "accuracy", "end").mean)
         best_text = f'"{best.name}" {self._changes(best, "end")}'
-        if min(self._paired(arm.name, _one).n for arm in arms) < 2:
+        if min(self._n_pairs(arm) for arm in arms) < 2:
             return None, best, f"one seed gives no standard error. So far {best_text}"
         late = sum(not run.turned() for run in self._runs(STACK).values())
         if late:
@@ -243,7 +242,7 @@ class Usefulness:
             gains.append(sign * own.mean / max(own.standard_error, pooled, _SMALLEST_ERROR))
         needed, allowed = LIKELY, LIKELY
         if sure:
-            freedom = sum(self._paired(one.name, _one).n - 1 for one in arms)
+            freedom = sum(self._n_pairs(one) - 1 for one in arms)
             needed = float(stats.t.isf(stats.norm.sf(SURE) / len(arms), freedom))
             allowed = SURE
         return max(gains) > needed and min(gains) >= -allowed
@@ -262,7 +261,3 @@ _MEASURES = (("accuracy", 1, 100.0), ("nll", 3, 1.0), ("nll_scaled", 3, 1.0))
 
 def _get(point: Point, measure: str) -> float:
     return float(getattr(point, measure))
-
-
-def _one(own: Run, other: Run) -> float:
-    return 1.0

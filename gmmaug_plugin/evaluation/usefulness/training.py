@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmmaug_plugin.evaluation.features import predict
 from gmmaug_plugin.evaluation.usefulness.runs import Arm, Point, Run, measure
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.photos import near_duplicates
@@ -167,10 +168,8 @@ class Trainer:
         return Run(arm.name, seed, tuple(points), time.monotonic() - began)
 
     def _logits(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        # Called directly: ``predict`` would compile a function for every number of images.
-        chunks = [as_input(self._images[rows[i : i + 256]]) for i in range(0, len(rows), 256)]
-        parts = [self._keras.ops.convert_to_numpy(self._model(one, training=False)) for one in chunks]
-        return np.concatenate(parts).astype(np.float64), self._labels[rows]
+        (logits,) = predict(self._keras, self._model, self._images[rows], as_input)
+        return logits, self._labels[rows]
 
 
 class Feed:
@@ -239,7 +238,7 @@ def build_classifier(keras: Any, shape: tuple[int, ...], n_classes: int) -> Any:
     ]
     network = []
     for place, channels in enumerate(_CHANNELS):
-        # The first strides too: most of the cost would lie in its many places otherwise.
+        # The first layer also strides: at full resolution it would take most of the time.
         network += [
             layers.Conv2D(channels, 3, 2 if place == 0 else 1, "same", activation="relu"),
             layers.MaxPooling2D(2, padding="same"),

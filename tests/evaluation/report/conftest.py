@@ -1,6 +1,7 @@
 """Reports that several tests look at: a whole one, one with hostile names, and one of hardly anything."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation import CopyDetector, Measure, Measurements
 from gmmaug_plugin.evaluation.report import write_report
 from gmmaug_plugin.photos import PhotoSet
+from gmmaug_plugin.photos.files import SkippedPhoto
 from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.record import FitRecord
 
@@ -64,6 +66,7 @@ def write_whole_report() -> Callable[[Path], Path]:
             options={"image_size": 32, "seed": None, "nested": {"a": [1, 2]}},
             versions={"numpy": "2.0"},
             photos_per_class={"daisy": 20, "rose": 20},
+            notes=("Class rose is small.", "Measured on few."),
             redrawn={"daisy": 3, "rose": 0},
             choices=CHOICES,
         )
@@ -71,8 +74,7 @@ def write_whole_report() -> Callable[[Path], Path]:
         return write_report(
             folder,
             pool,
-            photos,
-            photos.take([30, 31]),
+            replace(photos, skipped=(SkippedPhoto("a.jpg", "broken image"),)),
             Measurements(MEASURES, 40, notes=("Measured on few.",)),
             detector=CopyDetector(photos.images, photos.labels),
             rerendered=(
@@ -80,8 +82,6 @@ def write_whole_report() -> Callable[[Path], Path]:
                 {one: 255 - photos.images[shown + place] for place, one in enumerate((0.2, 0.5, 0.8))},
             ),
             eigen_images={"daisy": np.eye(1024, dtype=np.float32)[:3].reshape(3, 32, 32)},
-            skipped=("a.jpg (broken image)",),
-            notes=("Class rose is small.", "Measured on few."),
         )
 
     return write
@@ -93,7 +93,9 @@ def pages(
 ) -> dict[str, Path]:
     """The three reports on disk, not to be changed."""
     folder = tmp_path_factory.mktemp("reports")
-    hostile, photos = make(HOSTILE_NAMES, options={HOSTILE_TEXT: {HOSTILE_TEXT: [HOSTILE_TEXT]}})
+    hostile, photos = make(
+        HOSTILE_NAMES, options={HOSTILE_TEXT: {HOSTILE_TEXT: [HOSTILE_TEXT]}}, notes=(HOSTILE_TEXT,)
+    )
     verdict = Measure("copies_raw", HOSTILE_TEXT, 9.0, 1.0, "</td>", False, HOSTILE_TEXT, HOSTILE_TEXT)
     bare = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
     return {
@@ -101,13 +103,10 @@ def pages(
         "hostile": write_report(
             folder / "hostile",
             hostile,
-            photos,
-            None,
+            replace(photos, skipped=(SkippedPhoto(f"{HOSTILE_TEXT}.jpg", "f" * 250),)),
             Measurements((verdict,), 40),
             detector=CopyDetector(photos.images, photos.labels),
             rerendered=(np.arange(4), {0.5: photos.images[:4]}),
-            skipped=(f"{HOSTILE_TEXT}.jpg", "f" * 250),
-            notes=(HOSTILE_TEXT,),
         ),
         "bare": write_report(folder / "bare", Pool(bare), PhotoSet(bare)),
     }

@@ -13,6 +13,7 @@ from gmmaug_plugin.evaluation.report import sections, write_report
 from gmmaug_plugin.photos import PhotoSet
 from gmmaug_plugin.photos.files import printable
 from gmmaug_plugin.pool import Pool
+from gmmaug_plugin.record import FitRecord
 
 from .conftest import HOSTILE_NAMES, HOSTILE_TEXT
 
@@ -84,6 +85,26 @@ def test_what_is_absent_is_said_to_be(pages: dict[str, Path]) -> None:
     text = Page(pages["bare"]).text
     for sentence in ("Nothing was measured", "not compared", "No photos were re-rendered", "No option was"):
         assert sentence in text
+    assert "Not shown." in text
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "refused"),
+    [
+        ("local", {"allow_copies": False}, True),
+        ("pca", {"allow_copies": False, "recipe": None}, True),
+        ("local", {"allow_copies": True}, False),
+        ("pca", {"allow_copies": False, "recipe": "seed"}, False),
+        ("", {}, False),
+    ],
+)
+def test_refused_copies_are_claimed_only_where_the_fit_refused_them(
+    model: str, options: dict[str, object], refused: bool, tmp_path: Path
+) -> None:
+    images = np.zeros((2, 16, 16), np.uint8)
+    pool = Pool(images, record=FitRecord(model=model, options=options))
+    text = Page(write_report(tmp_path, pool, PhotoSet(images))).text
+    assert ("refused and drawn again" in text) is refused
 
 
 def test_the_numbers_are_all_there_and_finite(pages: dict[str, Path]) -> None:
