@@ -138,6 +138,8 @@ def interrupt_fits(setting: Setting, n: int, rng: random.Random) -> Tally:
         good = (status, found) == (0, "new") or (status == INTERRUPTED and found in ("old", "new") and told)
         if "main_fit()" not in said and status == -signal.SIGINT and found == "old":
             outcome, good = "while Python was starting", True
+        if status == -signal.SIGINT and found == "new":
+            outcome, good = "while Python was ending, after the artifact was written", True
         tally.count(outcome, expected=good and n_files == 1, detail=said[-300:])
     return tally
 

@@ -77,7 +77,8 @@ def load(path: Path) -> str:
     from gmmaug_plugin.artifact import ArtifactError, load_model
 
     try:
-        load_model(path).sample(2, seed=0)
+        pool = load_model(path)
+        pool.take(*(part[:2] for part in pool.order(0)))
     except ArtifactError as error:
         return "refused: " + re.sub(r"\d+", "#", str(error).split(". Received")[0])[:50]
     return "a pool"

@@ -123,7 +123,7 @@ def _summary(found: Fit, output: Path, seconds: float) -> str:
     skipped = f" ({record.n_skipped} files skipped)" if record.n_skipped else ""
     lines = [f"{sum(record.photos_per_class.values())} photos{skipped}, {pool!r}"]
     chosen = [record.choices["local"]] if "local" in record.choices else record.choices.get("pca", [])
-    names = pool.class_names if len(chosen) > 1 else ("options",)
+    names = pool.class_names if len(chosen) > 1 else ("options",) * len(chosen)
     lines += [f"{printable(name)}: {one['choice']}" for name, one in zip(names, chosen, strict=True)]
     n_redrawn = sum(record.redrawn.values())
     if n_redrawn:

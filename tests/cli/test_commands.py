@@ -172,7 +172,7 @@ def test_ctrl_c_keeps_what_is_drawn_and_resume_goes_on(folder: Path, tmp_path: P
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "--resume goes on from there" in errors
+    assert "--resume goes on from what was drawn" in errors
     assert not path.exists()
     done = run("gmmaug-fit", folder, "-o", path, *options, "--resume", env=environment)
     assert done.returncode == 0, done.stderr
