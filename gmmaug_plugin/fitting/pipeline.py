@@ -124,6 +124,8 @@ def fit_photos(
     with drawer(n_workers, client) as draw:
         choices: dict[str, Any] = {}
         detector = make_detector(photo_set)
+        if isinstance(mixture_options, LocalOptions) and client is None:
+            _compile(quiet=quiet)
         if isinstance(mixture_options, LocalOptions) and options.measure:
             mixture_options, choices = choose_options(
                 photo_set, options, mixture_options, given, detector, unfinished, draw=draw, quiet=quiet
@@ -171,6 +173,12 @@ def fit_photos(
     if options.measure:
         finished = measured(finished, features=features, quiet=quiet)
     return finished
+
+
+def _compile(*, quiet: bool) -> None:
+    """Compile the drawing loop, or load what was compiled before."""
+    with progress_bar("Compiling the drawing loop, once", None, quiet=quiet):
+        LocalMixture(np.zeros((1, 64, 64), np.uint8)).draw([0])
 
 
 def _draw_all(
