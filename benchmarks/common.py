@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.photos import load_photos
 
 N_DRAWN = 600

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import parser, show
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin import fit
-from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.contrast import contrast
 from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.evaluation.features import FeatureExtractor
@@ -57,14 +57,14 @@ class Measures:
         detector = self.detector if reference is None else CopyDetector(reference, held_back=self.held_back)
         copies = detector.rates(images).rates
         found, features = self.network(images), self.network(against)
-        grey = contrast(images)
+        gray = contrast(images)
         return [
             name,
             "/".join(f"{100 * copies[space]:.1f}" for space in SPACES),
             "/".join(f"{one.distance:.0f}" for one in sliced_wasserstein(images, against)),
             f"{frechet_distance(found, features):.2f}",
             f"{100 * coverage(found, features):.0f}/{100 * coverage(features, found):.0f}",
-            f"{grey.whole:.1f}/{grey.tile:.1f}/{100 * grey.flat:.0f}%",
+            f"{gray.whole:.1f}/{gray.tile:.1f}/{100 * gray.flat:.0f}%",
         ]
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+from drawn_flowers import make_flowers
 from PIL import Image
-
-from gmmaug_plugin.datasets import make_flowers
 
 IMAGE_SIZE = int(os.environ.get("IMAGE_SIZE", "64"))
 """Height and width in pixels."""
@@ -39,7 +38,7 @@ def write_drawn_flowers(folder: Path, *, n_samples: int, n_classes: int, random_
 
 
 def small_classifier(n_classes: int) -> keras.Model:
-    """A small convolutional network for grey images in 0..255."""
+    """A small convolutional network for gray images in 0..255."""
     model = keras.Sequential(
         [
             keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1)),

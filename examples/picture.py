@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from drawn_flowers import make_flowers
 
 from gmmaug_plugin import fit
-from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.pictures import grid, save_png
 
 ROWS = 4

@@ -67,7 +67,7 @@ class GMMSynthesize(ImageOnlyTransform):
 
     Image types:
         uint8 in 0..255 or float in 0..1, of any size: (H, W) or (H, W, C). A grayscale pool is repeated into
-        any number of channels; a pool in colour replaces images of none, 1 or 3.
+        any number of channels; a pool in color replaces images of none, 1 or 3.
 
     Raises:
         ArtifactError: At first use, if the file is no pool.

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -64,3 +65,25 @@ def real_number(name: str, value: object, least: float, most: float) -> float:
     if not number or not least <= value <= most:  # type: ignore[operator]
         raise ValueError(f"{name} must be a number from {least:g} to {most:g}. Received: {value!r}")
     return float(value)  # type: ignore[arg-type]
+
+
+def image_stack(name: str, images: NDArray[np.uint8], *, least: int = 1) -> None:
+    """Raise unless images are a uint8 array (n, height, width) or (n, height, width, 3).
+
+    Args:
+        name: Name of the argument, for the message.
+        images: The array.
+        least: Smallest n allowed.
+
+    Raises:
+        TypeError: The images are not a uint8 array.
+        ValueError: The shape differs, a side is zero, or there are fewer than ``least`` images.
+    """
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        raise TypeError(f"{name} must be a uint8 array. Received: {getattr(images, 'dtype', type(images))}")
+    stack = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
+    if not stack or len(images) < least or 0 in images.shape[1:]:
+        raise ValueError(
+            f"{name} must be at least {least} image(s), (n, height, width) or (n, height, width, 3). "
+            f"Received: shape {images.shape}"
+        )

@@ -82,16 +82,16 @@ def reshape_images(
     """Bring images of a pool to another size and number of channels.
 
     Args:
-        images: uint8 (n, h', w') in grayscale or (n, h', w', 3) in colour.
+        images: uint8 (n, h', w') in grayscale or (n, h', w', 3) in color.
         size: Height and width in pixels.
-        channels: None for no channel axis. Gray is repeated into any number of channels. Colour becomes
-            brightness (ITU-R BT.601, as Pillow's "L") for None and 1, and stays colour for 3.
+        channels: None for no channel axis. Gray is repeated into any number of channels. Color becomes
+            brightness (ITU-R BT.601, as Pillow's "L") for None and 1, and stays color for 3.
 
     Returns:
         uint8 (n, h, w) or (n, h, w, channels); ``images`` themselves where they are so already.
 
     Raises:
-        ValueError: The images are in colour and ``channels`` is none of None, 1 and 3.
+        ValueError: The images are in color and ``channels`` is none of None, 1 and 3.
 
     Example:
         >>> reshape_images(np.zeros((5, 16, 16), np.uint8), (8, 10), 3).shape
@@ -102,7 +102,7 @@ def reshape_images(
     if images.ndim == 4:
         if channels not in (None, 1):
             raise ValueError(
-                "Images of a pool in colour can stand beside images (h, w), (h, w, 1) or (h, w, 3) only. "
+                "Images of a pool in color can stand beside images (h, w), (h, w, 1) or (h, w, 3) only. "
                 f"Received: {channels} channels"
             )
         images = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])

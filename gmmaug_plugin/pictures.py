@@ -36,7 +36,7 @@ def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np
         columns: Images per row; by default about twice as many columns as rows, with few empty places.
 
     Returns:
-        One uint8 image, grayscale or colour as ``images``.
+        One uint8 image, grayscale or color as ``images``.
 
     Example:
         >>> grid(np.zeros((32, 128, 128), np.uint8)).shape

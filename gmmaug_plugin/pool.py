@@ -82,9 +82,9 @@ class Pool:
         return len(self.images)
 
     def __repr__(self) -> str:
-        colour = "colour" if self.channels == 3 else "grayscale"
+        color = "color" if self.channels == 3 else "grayscale"
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
-        return f"Pool({len(self)} {colour} images of {self.image_size} x {self.image_size}{classes})"
+        return f"Pool({len(self)} {color} images of {self.image_size} x {self.image_size}{classes})"
 
     @property
     def image_size(self) -> int:
@@ -93,7 +93,7 @@ class Pool:
 
     @property
     def channels(self) -> int:
-        """1 in grayscale, 3 in colour."""
+        """1 in grayscale, 3 in color."""
         return 3 if self.images.ndim == 4 else 1
 
     def class_number(self, label: Label) -> int:

@@ -22,8 +22,8 @@ from typing import Any
 
 from PIL import Image
 
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.artifact import load_model, save_pool
-from gmmaug_plugin.datasets import make_flowers
 from reliability.tally import Tally, add_json, finish
 
 FIT = "from gmmaug_plugin.cli import main_fit; main_fit()"

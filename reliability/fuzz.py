@@ -27,7 +27,7 @@ VALUES = (None, True, 0, -1, 1, 3, 4, 2**31, 10**400, 0.5, 1e308, "", "png", "\u
 
 
 def seed_files(folder: Path) -> list[bytes]:
-    """Files of pools in gray and colour, JPEG and PNG, with and without classes, and of an old format."""
+    """Files of pools in gray and color, JPEG and PNG, with and without classes, and of an old format."""
     from safetensors.numpy import save
 
     from gmmaug_plugin.artifact import save_pool

@@ -30,10 +30,10 @@ class WildFile:
 
 
 def scene(width: int = 24, height: int = 18) -> Image.Image:
-    """A smooth colour picture that no turn or flip maps onto itself."""
+    """A smooth color picture that no turn or flip maps onto itself."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    colours = np.stack([x, y**2, (1 - x) * y], axis=-1)
-    return Image.fromarray(np.rint(255 * colours).astype(np.uint8))
+    colors = np.stack([x, y**2, (1 - x) * y], axis=-1)
+    return Image.fromarray(np.rint(255 * colors).astype(np.uint8))
 
 
 def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
@@ -44,52 +44,52 @@ def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-_COLOUR, _GRAY = scene(), scene().convert("L")
-_PALETTE = _COLOUR.convert("P")
-_CLEAR = Image.merge("RGBA", (*_COLOUR.split(), _GRAY))
+_COLOR, _GRAY = scene(), scene().convert("L")
+_PALETTE = _COLOR.convert("P")
+_CLEAR = Image.merge("RGBA", (*_COLOR.split(), _GRAY))
 _WIDE = Image.fromarray(np.asarray(_GRAY).astype(np.uint16) * 257)
 _UNIT = Image.fromarray(np.asarray(_GRAY).astype(np.float32) / 255)
-_SEVERAL = {"save_all": True, "append_images": [ImageOps.invert(_COLOUR), ImageOps.mirror(_COLOUR)]}
+_SEVERAL = {"save_all": True, "append_images": [ImageOps.invert(_COLOR), ImageOps.mirror(_COLOR)]}
 _WRITTEN: tuple[tuple[str, Image.Image, str, dict[str, Any]], ...] = (
-    ("baseline.jpg", _COLOUR, "JPEG", {}),
-    ("progressive.jpg", _COLOUR, "JPEG", {"progressive": True}),
+    ("baseline.jpg", _COLOR, "JPEG", {}),
+    ("progressive.jpg", _COLOR, "JPEG", {"progressive": True}),
     ("gray.jpg", _GRAY, "JPEG", {}),
-    ("cmyk.jpg", _COLOUR.convert("CMYK"), "JPEG", {}),
-    ("thinned.jpg", _COLOUR, "JPEG", {"subsampling": 2, "quality": 10}),
-    ("restarts.jpg", _COLOUR, "JPEG", {"restart_marker_blocks": 1}),
-    ("several.mpo", _COLOUR, "MPO", {"save_all": True, "append_images": [scene()]}),
-    ("colour.png", _COLOUR, "PNG", {}),
+    ("cmyk.jpg", _COLOR.convert("CMYK"), "JPEG", {}),
+    ("thinned.jpg", _COLOR, "JPEG", {"subsampling": 2, "quality": 10}),
+    ("restarts.jpg", _COLOR, "JPEG", {"restart_marker_blocks": 1}),
+    ("several.mpo", _COLOR, "MPO", {"save_all": True, "append_images": [scene()]}),
+    ("color.png", _COLOR, "PNG", {}),
     ("clear.png", _CLEAR, "PNG", {}),
     ("gray_clear.png", _CLEAR.convert("LA"), "PNG", {}),
     ("palette.png", _PALETTE, "PNG", {"transparency": bytes(range(256))}),
-    ("palette_2_bits.png", _COLOUR.quantize(4), "PNG", {"bits": 2}),
+    ("palette_2_bits.png", _COLOR.quantize(4), "PNG", {"bits": 2}),
     ("wide.png", _WIDE, "PNG", {}),
-    ("moving.png", _COLOUR, "PNG", _SEVERAL),
+    ("moving.png", _COLOR, "PNG", _SEVERAL),
     *(
-        (f"{one}.tif", _COLOUR, "TIFF", {"compression": one})
+        (f"{one}.tif", _COLOR, "TIFF", {"compression": one})
         for one in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
     ),
-    ("fax.tif", _COLOUR.convert("1"), "TIFF", {"compression": "group4"}),
+    ("fax.tif", _COLOR.convert("1"), "TIFF", {"compression": "group4"}),
     ("wide.tif", _WIDE, "TIFF", {}),
     ("unit.tif", _UNIT, "TIFF", {}),
     ("big_endian.tif", Image.fromarray(np.asarray(_WIDE).astype(">u2")), "TIFF", {}),
-    ("pages.tif", _COLOUR, "TIFF", _SEVERAL),
-    ("big.tif", _COLOUR, "TIFF", {"big_tiff": True}),
-    ("lossy.webp", _COLOUR, "WEBP", {}),
+    ("pages.tif", _COLOR, "TIFF", _SEVERAL),
+    ("big.tif", _COLOR, "TIFF", {"big_tiff": True}),
+    ("lossy.webp", _COLOR, "WEBP", {}),
     ("lossless.webp", _CLEAR, "WEBP", {"lossless": True}),
-    ("moving.webp", _COLOUR, "WEBP", _SEVERAL),
+    ("moving.webp", _COLOR, "WEBP", _SEVERAL),
     ("clear.gif", _PALETTE, "GIF", {"transparency": 3}),
-    ("moving.gif", _COLOUR, "GIF", _SEVERAL),
-    ("colour.bmp", _COLOUR, "BMP", {}),
+    ("moving.gif", _COLOR, "GIF", _SEVERAL),
+    ("color.bmp", _COLOR, "BMP", {}),
     ("palette.bmp", _PALETTE, "BMP", {}),
     ("gray.pgm", _GRAY, "PPM", {}),
-    ("colour.ppm", _COLOUR, "PPM", {}),
+    ("color.ppm", _COLOR, "PPM", {}),
     ("unit.pfm", _UNIT, "PPM", {}),
-    ("colour.jp2", _COLOUR, "JPEG2000", {}),
-    ("colour.avif", _COLOUR, "AVIF", {"speed": 10}),
-    ("really_png.jpg", _COLOUR, "PNG", {}),
-    ("really_webp.txt", _COLOUR, "WEBP", {}),
-    ("without_extension", _COLOUR, "JPEG", {}),
+    ("color.jp2", _COLOR, "JPEG2000", {}),
+    ("color.avif", _COLOR, "AVIF", {"speed": 10}),
+    ("really_png.jpg", _COLOR, "PNG", {}),
+    ("really_webp.txt", _COLOR, "WEBP", {}),
+    ("without_extension", _COLOR, "JPEG", {}),
 )
 
 

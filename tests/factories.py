@@ -16,7 +16,7 @@ def random_pool(
 ) -> Pool:
     """A pool of noise, no two images alike, with classes a, b, … in turn; unlabelled with ``n_classes=0``.
 
-    The mean of an image names its class: grey levels are around 255 (k + 1) / (n_classes + 1) in class k.
+    The mean of an image names its class: gray levels are around 255 (k + 1) / (n_classes + 1) in class k.
     """
     rng = np.random.default_rng(seed)
     shape = (n, image_size, image_size) if channels == 1 else (n, image_size, image_size, channels)

@@ -23,7 +23,7 @@ def test_a_gray_pool_is_repeated_into_any_number_of_channels(channels: int | Non
     assert (size != (16, 16)) or plain is pool.images
 
 
-def test_a_pool_in_colour_stays_so_or_becomes_pillows_brightness() -> None:
+def test_a_pool_in_color_stays_so_or_becomes_pillows_brightness() -> None:
     pool = random_pool(channels=3)
     np.testing.assert_array_equal(pool_images(pool, (16, 16), 3), pool.images)
     gray = pool_images(pool, (16, 16), None)
@@ -35,7 +35,7 @@ def test_a_pool_in_colour_stays_so_or_becomes_pillows_brightness() -> None:
         plane = Pool(np.ascontiguousarray(pool.images[..., one]))
         np.testing.assert_array_equal(smaller[..., one], pool_images(plane, (8, 12), None))
     for channels in (2, 4):
-        with pytest.raises(ValueError, match=f"colour.*Received: {channels} channels"):
+        with pytest.raises(ValueError, match=f"color.*Received: {channels} channels"):
             pool_images(pool, (16, 16), channels)
 
 

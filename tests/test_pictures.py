@@ -10,7 +10,7 @@ from gmmaug_plugin.pictures import grid, save_png, write_class_folders
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (5, 8, 8), dtype=np.uint8)
-COLOUR = RNG.integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+COLOR = RNG.integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 LABELS = np.array([1, 0, 1, 1, 0], np.int32)
 
 
@@ -31,11 +31,11 @@ def test_empty_places_and_gaps_are_white() -> None:
     assert (sheet[:2] == 255).all()
 
 
-def test_colour_images_are_laid_out_and_written_in_colour(tmp_path: Path) -> None:
-    sheet = grid(COLOUR, columns=3)
+def test_color_images_are_laid_out_and_written_in_color(tmp_path: Path) -> None:
+    sheet = grid(COLOR, columns=3)
     save_png(sheet, tmp_path / "grid.png")
 
-    np.testing.assert_array_equal(sheet[2:10, 12:20], COLOUR[1])
+    np.testing.assert_array_equal(sheet[2:10, 12:20], COLOR[1])
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "grid.png")), sheet)
 
 
@@ -46,7 +46,7 @@ def names_in(folder: Path) -> list[str]:
 # --- folders of classes -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("images", [GRAY, COLOUR])
+@pytest.mark.parametrize("images", [GRAY, COLOR])
 @pytest.mark.parametrize("file_format", ["png", "jpg", "webp"])
 def test_a_folder_per_class_is_read_back_as_it_was(
     tmp_path: Path, images: np.ndarray, file_format: str

@@ -148,7 +148,7 @@ def test_parts_that_do_not_fit_are_refused(arguments: tuple) -> None:
 
 def test_a_pool_says_what_it_is() -> None:
     assert repr(random_pool(4)) == "Pool(4 grayscale images of 16 x 16, 2 classes)"
-    assert repr(random_pool(4, n_classes=0, channels=3)) == "Pool(4 colour images of 16 x 16)"
+    assert repr(random_pool(4, n_classes=0, channels=3)) == "Pool(4 color images of 16 x 16)"
 
 
 def test_a_rare_class_is_read_too() -> None:

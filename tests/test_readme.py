@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ["tf_data.py", "tf_data_service.py", "keras_sequence.py", "albumentations_transforms.py"]

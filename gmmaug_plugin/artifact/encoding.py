@@ -2,7 +2,7 @@
 
 JPEG with one quantisation step for all frequencies: at the same size, its error is 2 dB below that of JPEG's
 own tables, which are made for eyes. Each image gets the coarsest step that keeps ``LEAST_PSNR``. PNG where no
-grey level may change. WebP is at most a tenth smaller, reads half as fast, and stays below 45 dB in colour.
+gray level may change. WebP is at most a tenth smaller, reads half as fast, and stays below 45 dB in color.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ from gmmaug_plugin.artifact.container import ArtifactError
 from gmmaug_plugin.threads import core_count
 
 LEAST_PSNR = 45.0
-"""Peak signal-to-noise ratio of every image in JPEG, in dB: a root mean square error of 1.43 grey levels."""
+"""Peak signal-to-noise ratio of every image in JPEG, in dB: a root mean square error of 1.43 gray levels."""
 
 CODECS = ("jpeg", "png")
 
@@ -96,7 +96,7 @@ def _jpeg(image: NDArray[np.uint8]) -> bytes:
         try:
             tries[step] = _encode(image, "jpeg", optimize=True, **options)
         except OSError:
-            # Optimised tables need the whole file in Pillow's buffer, which noise in colour overflows.
+            # Optimised tables need the whole file in Pillow's buffer, which noise in color overflows.
             tries[step] = _encode(image, "jpeg", **options)
         return psnr(image, _decode(tries[step], "jpeg", image.shape)) < LEAST_PSNR
 

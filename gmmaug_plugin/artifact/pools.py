@@ -33,7 +33,7 @@ def save_pool(pool: Pool, path: str | os.PathLike[str], *, lossless: bool = Fals
     Args:
         pool: The pool.
         path: The target, whose name ends in ``.safetensors``. A missing folder is made; "~" is the home.
-        lossless: Keep every grey level, in PNG. Otherwise images are encoded in JPEG with a peak
+        lossless: Keep every gray level, in PNG. Otherwise images are encoded in JPEG with a peak
             signal-to-noise ratio of at least 45 dB each.
 
     Returns:

@@ -11,7 +11,7 @@ TILE = 8
 """Height and width of a tile in pixels."""
 
 FLAT = 3.0
-"""Grey levels: a tile with a smaller standard deviation is flat."""
+"""Gray levels: a tile with a smaller standard deviation is flat."""
 
 SLACK = 0.1
 """Contrast is good within a tenth of the photos' figure."""
@@ -26,9 +26,9 @@ class Contrast(NamedTuple):
     """Contrast of a set of images.
 
     Attributes:
-        whole: Mean standard deviation of an image, in grey levels.
-        tile: Mean standard deviation within tiles of 8 x 8 pixels, in grey levels.
-        flat: Share of tiles, 0..1, with a standard deviation below 3 grey levels.
+        whole: Mean standard deviation of an image, in gray levels.
+        tile: Mean standard deviation within tiles of 8 x 8 pixels, in gray levels.
+        flat: Share of tiles, 0..1, with a standard deviation below 3 gray levels.
     """
 
     whole: float
@@ -86,10 +86,10 @@ def measure_contrast(images: NDArray[np.uint8], photos: NDArray[np.uint8]) -> li
         good = abs(value - photos_value) <= SLACK * photos_value
         kind = "as the photos" if good else "foggy or blurred" if value < photos_value else "harsh or noisy"
         verdict = (
-            f"Contrast {where} is {value:.1f} grey levels, of the photos {photos_value:.1f}: "
+            f"Contrast {where} is {value:.1f} gray levels, of the photos {photos_value:.1f}: "
             f"the images are {kind}."
         )
-        measures.append(Measure(name, title, value, photos_value, "grey levels", good, verdict, _SOURCE))
+        measures.append(Measure(name, title, value, photos_value, "gray levels", good, verdict, _SOURCE))
     value, photos_value = 100 * ours.flat, 100 * real.flat
     good = abs(value - photos_value) <= SLACK_FLAT
     verdict = f"{value:.0f} % of small areas are flat, of the photos {photos_value:.0f} %."

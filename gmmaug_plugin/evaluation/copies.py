@@ -16,7 +16,7 @@ it: a photo that was saved twice does not show how much different photos resembl
 **The same figure of real photos** is the share of training photos, each left out in turn, below the
 threshold: about 1% by construction.
 
-**Limits.** Colour images are compared by their luma, images larger than 128 pixels at 128, and with at most
+**Limits.** Color images are compared by their luma, images larger than 128 pixels at 128, and with at most
 7,000 training photos (460 MB): copies of other photos go unseen.
 """
 
@@ -109,7 +109,7 @@ class Nearest:
     Attributes:
         indices: int32 (n,), positions among the training photos.
         symmetries: int8 (n,), 0..7, how each photo is turned to be nearest.
-        distances: float32 (n,), Euclidean, in the units of the space ("raw": grey levels);
+        distances: float32 (n,), Euclidean, in the units of the space ("raw": gray levels);
             0 for exact copies.
         ratios: float32 (n,), distances over the threshold of the class: below 1 an image is a copy.
         training: The training photos, uint8 (m, size, size) or (m, size, size, 3).
@@ -162,8 +162,7 @@ class CopyDetector:
         TypeError: Images are not uint8 or labels no integers.
 
     Example:
-        >>> from gmmaug_plugin.datasets import make_flowers
-        >>> photos = make_flowers(60, image_size=32, n_classes=1, random_state=0)[0]
+        >>> photos = np.random.default_rng(0).integers(0, 256, (60, 32, 32), np.uint8)
         >>> detector = CopyDetector(photos[:40])
         >>> detector.rates(photos[:40, :, ::-1]).rates["contrast"]
         1.0

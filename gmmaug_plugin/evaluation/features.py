@@ -57,8 +57,6 @@ class FeatureExtractor:
         ValueError: Shapes do not match, or there are fewer than two classes.
 
     Example:
-        >>> from gmmaug_plugin.datasets import make_flowers
-        >>> flowers, labels, _ = make_flowers(60, image_size=32, n_classes=2)  # doctest: +SKIP
         >>> network = FeatureExtractor(flowers[:40], labels[:40], flowers[40:], labels[40:])  # doctest: +SKIP
         >>> network(flowers[40:]).shape  # doctest: +SKIP
         (20, 64)

@@ -18,7 +18,7 @@ class Measure:
         title: For people, for example "Copies, raw pixels".
         value: The figure of the images, in ``unit``: 3.4 for 3.4 %.
         real: The same figure of real photos against real photos; None where that has no meaning.
-        unit: "%", "grey levels"; empty for a plain number.
+        unit: "%", "gray levels"; empty for a plain number.
         good: Whether the value is within the real figure and the slack that the measure documents; None if
             it is not judged.
         verdict: One plain sentence for somebody who never heard of the measure.
@@ -48,7 +48,7 @@ class Measure:
 
 
 def as_gray(name: str, images: NDArray[np.uint8], least: int = 1) -> NDArray[np.uint8]:
-    """Check a stack of images and return their luma: colour is not measured.
+    """Check a stack of images and return their luma: color is not measured.
 
     Args:
         name: Of the argument, for messages.

@@ -122,7 +122,7 @@ def measure_images(
     Example:
         >>> found = measure_images(pool.images, pool.labels, photos, detector=None)  # doctest: +SKIP
         >>> found["contrast"].verdict  # doctest: +SKIP
-        'Contrast of an image is 57.1 grey levels, of the photos 58.6: the images are as the photos.'
+        'Contrast of an image is 57.1 gray levels, of the photos 58.6: the images are as the photos.'
     """
     whole_number("random_state", random_state, 0)
     as_gray("images", images, 2)

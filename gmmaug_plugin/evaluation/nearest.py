@@ -6,13 +6,13 @@ under a veil of low-frequency noise lies far from it in everything except the hi
 ===========  ===================================================  ==========================================
 space        an image becomes                                     finds a photo again
 ===========  ===================================================  ==========================================
-raw          its grey levels                                      with noise, blurred
-contrast     its grey levels with mean 0 and norm 1               with noise, blurred, brighter or duller
+raw          its gray levels                                      with noise, blurred
+contrast     its gray levels with mean 0 and norm 1               with noise, blurred, brighter or duller
 high_pass    its difference to a Gaussian blur of sigma size/32   with noise, brighter or duller, under fog or
              (4 at 128 pixels), with mean 0 and norm 1            uneven light, blurred no more than that
 ===========  ===================================================  ==========================================
 
-Two images are sqrt(2 - 2 r) apart in "contrast", where r is their correlation. Raw grey levels are easily
+Two images are sqrt(2 - 2 r) apart in "contrast", where r is their correlation. Raw gray levels are easily
 fooled both ways: a dull image without any detail lies near every dull photo.
 """
 
@@ -32,7 +32,7 @@ SPACES: tuple[Space, ...] = get_args(Space)
 N_SYMMETRIES = 8
 
 _LEAST_NORM = 0.5
-"""Grey levels. One pixel that differs by one level makes a greater norm than this; rounding does not."""
+"""Gray levels. One pixel that differs by one level makes a greater norm than this; rounding does not."""
 
 _TOLERANCE = 1e-4
 """Of the squared norms: more than half precision and summation order change a product by."""
@@ -69,7 +69,7 @@ def to_space(images: NDArray[np.uint8], space: Space) -> Floats:
 
     Returns:
         float32 (n, size, size). In "contrast" and "high_pass" every image has norm 1 and mean 0, except
-        images of one grey level: they become constant, which makes them as far from every other image as an
+        images of one gray level: they become constant, which makes them as far from every other image as an
         uncorrelated one, sqrt(2). A turned image becomes the turned point.
 
     Raises:

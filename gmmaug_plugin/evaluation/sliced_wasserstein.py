@@ -36,7 +36,7 @@ _CHUNK = 64
 """Images whose pyramids are in memory at a time."""
 
 _LEAST_DEVIATION = 0.1
-"""In grey levels: less than what rounding to bytes alone causes (0.29)."""
+"""In gray levels: less than what rounding to bytes alone causes (0.29)."""
 
 
 def laplacian_pyramid(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -48,7 +48,7 @@ def laplacian_pyramid(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         images: uint8 (n, h, w) or (n, h, w, 3).
 
     Returns:
-        Band-pass levels, float32 (n, h', w') in grey levels, the finest first, and last what remains: the
+        Band-pass levels, float32 (n, h', w') in gray levels, the finest first, and last what remains: the
         reduced images themselves. Expanding and adding gives the images back.
 
     Example:

@@ -71,9 +71,8 @@ def fit(
         ValueError: An option belongs to the other mixture, or has no allowed value.
 
     Example:
-        >>> from gmmaug_plugin.datasets import make_flowers
-        >>> flowers, labels, names = make_flowers(20, image_size=32, n_classes=2)
-        >>> pool = fit(flowers, labels, n_images=3, measure=False, quiet=True)
+        >>> photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32), np.uint8)
+        >>> pool = fit(photos, ["rose", "daisy"] * 10, n_images=3, measure=False, quiet=True)
         >>> pool.images.shape
         (6, 32, 32)
     """

@@ -53,7 +53,7 @@ class GMMSequence(PyDataset):
         x: Images (n, h, w) or (n, h, w, channels), uint8 or float; or a ``keras.utils.PyDataset`` that gives
             batches x, (x, y) or (x, y, sample_weight) of them. Its first batch is read at once; its own
             ``workers`` are not used. A grayscale pool is repeated into any number of channels; a pool in
-            colour stands beside images of none, 1 or 3.
+            color stands beside images of none, 1 or 3.
         y: Labels of arrays: class numbers (n,) or (n, 1) of any dtype, or one-hot (n, n_classes), smoothed
             or mixed ones too. None gives images without labels.
         model: A pool, or the path of its file.

@@ -56,7 +56,7 @@ def drawn_image(
         rng: Gives all further noise.
 
     Returns:
-        (channels, S, S), grey levels in about 0..1.
+        (channels, S, S), gray levels in about 0..1.
     """
     image = start.copy()
     sigmas = _ladder(sigma, COARSE_END, options.steps)

@@ -1,6 +1,6 @@
 """The compiled steps of the local mixture: candidates, distances, weights, patches, blending.
 
-Images and photos are float32 (channels, side, side), grey levels in 0..1, the side 2**bits. A *code* is a
+Images and photos are float32 (channels, side, side), gray levels in 0..1, the side 2**bits. A *code* is a
 patch's place in the photos: ``(view * side + row) * side + column`` of its upper left pixel, -1 for none.
 Patches stand on a grid of ``stride`` pixels and are numbered row by row.
 
@@ -26,7 +26,7 @@ AROUND_KEPT = -1
 _FAR = np.float32(3e38)
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
-_LEAST_WEIGHT = np.float32(1e-3)  # components below it change no grey level, and cost as much as any
+_LEAST_WEIGHT = np.float32(1e-3)  # components below it change no gray level, and cost as much as any
 _SECOND_WEIGHT = np.float32(0.3)  # of the second nearest position's components, handed to a finer grid
 
 

@@ -37,13 +37,13 @@ class LocalOptions:
 
     Attributes:
         views: Photos or mirror images that one image is made of: those nearest to its layout in any quarter.
-        strength: Noise, grey levels in 0..1, added to a random photo at side 16 for an image's layout. The
+        strength: Noise, gray levels in 0..1, added to a random photo at side 16 for an image's layout. The
             larger, the newer the layout, and the less it hangs together.
-        locality: Noise, grey levels in 0..1, below which patches are half as wide as the image at side 16. A
+        locality: Noise, gray levels in 0..1, below which patches are half as wide as the image at side 16. A
             larger value leaves more to chance: fewer copies, weaker layout.
         detail: Factors of the contrast of detail at sides 32, 64, ..., or one for all. Means of patches that
             disagree have less contrast than photos; this gives it back.
-        bandwidth: Standard deviation of each Gaussian, grey levels in 0..1.
+        bandwidth: Standard deviation of each Gaussian, gray levels in 0..1.
         gain: Greatest scaling of a posterior mean's contrast towards its components'; 1 is none.
         eta: Share of the noise made anew in each step, 0..1; 0 is a deterministic path.
         steps: Steps at side 16, at least 2.
@@ -65,7 +65,7 @@ class LocalOptions:
         default=1.25, metadata={"help": "Contrast of detail, 1 for that of blended patches.", "type": float}
     )
     bandwidth: float = field(
-        default=0.0, metadata={"help": "Standard deviation of each patch's Gaussian, grey levels in 0..1."}
+        default=0.0, metadata={"help": "Standard deviation of each patch's Gaussian, gray levels in 0..1."}
     )
     gain: float = field(default=2.0, metadata={"help": "Greatest scaling of the contrast of mean patches."})
     eta: float = field(default=0.0, metadata={"help": "Share of the noise made anew in each step, 0..1."})
@@ -163,7 +163,7 @@ class LocalMixture:
 
         Args:
             photo: uint8 (S, S) or (S, S, 3), shaped as the mixture's photos; need not be one of them.
-            strength: Noise added to the photo at side 16, grey levels in 0..1, from 0.04 to 3. About 0.12
+            strength: Noise added to the photo at side 16, gray levels in 0..1, from 0.04 to 3. About 0.12
                 keeps the layout, 0.6 keeps little of it.
             seed: Non-negative ints.
             without: Rows of photos not to take patches from, nor from their mirror images and

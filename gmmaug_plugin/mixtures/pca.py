@@ -36,7 +36,7 @@ MOST_COMPONENTS = 128
 """"auto" tries at most this many, for time's sake: the likelihood of whole images hardly depends on it."""
 
 BYTE_NOISE = 1.0 / 12.0
-"""Variance of rounding a grey level to a byte, the least noise variance."""
+"""Variance of rounding a gray level to a byte, the least noise variance."""
 
 _CHUNK = 256
 
@@ -118,11 +118,11 @@ class PCAMixture:
     without the noise outside the principal components.
 
     Attributes:
-        mean: Mean photo, float32 (S, S), grey levels.
+        mean: Mean photo, float32 (S, S), gray levels.
         basis: Principal images, strongest first, int8 (q, S, S).
         scales: What a basis row is multiplied with, float32 (q,).
         gaussians: The mixture over codes.
-        noise_variance: s^2, grey levels squared.
+        noise_variance: s^2, gray levels squared.
         curve: By number of components, ascending: "n_components", "aic" and "bic".
         choice: How the number of components was chosen: a sentence.
         notes: Sentences on what was done otherwise than asked, and why.
@@ -230,8 +230,8 @@ class PCAMixture:
             Uint8 (S, S).
         """
         code = self.gaussians.draw(np.random.default_rng(seed_entropy(seed)))
-        grey = self.mean + (code.astype(np.float32) @ self._rows).reshape(self.mean.shape)
-        return np.asarray(np.rint(np.clip(grey, 0.0, 255.0)), np.uint8)
+        gray = self.mean + (code.astype(np.float32) @ self._rows).reshape(self.mean.shape)
+        return np.asarray(np.rint(np.clip(gray, 0.0, 255.0)), np.uint8)
 
     def sample(self, n: int, seed: int | Sequence[int] = 0) -> NDArray[np.uint8]:
         """Draw images: image i is ``draw([*seed, i])``.
@@ -251,13 +251,13 @@ class PCAMixture:
         return images
 
     def score_samples(self, images: ArrayLike) -> Floats:
-        """Log-density of images, proper over all images (S, S) of grey levels.
+        """Log-density of images, proper over all images (S, S) of gray levels.
 
         The density of the codes, times the Jacobian of the principal images, times white noise of
         ``noise_variance`` outside of them.
 
         Args:
-            images: Real (n, S, S), grey levels 0..255.
+            images: Real (n, S, S), gray levels 0..255.
 
         Returns:
             Nats, float64 (n,).

@@ -39,7 +39,7 @@ class PrincipalComponents:
         return np.concatenate([centred @ self.rows.T for centred in self._centred(photos)]).astype(np.float64)
 
     def residual(self, photos: NDArray[np.uint8]) -> float:
-        """Mean square of what the rows miss of photos, by direction left out, grey levels squared."""
+        """Mean square of what the rows miss of photos, by direction left out, gray levels squared."""
         missing: float = 0.0
         for centred in self._centred(photos):
             codes = centred @ self.rows.T

@@ -34,7 +34,7 @@ _LEAST_PRODUCT = 64 - 2 * MAX_DIFFERENT_BITS
 _HASHED_SIZE = 32
 _FREQUENCIES = 8
 _LEAST_COEFFICIENT = 2.0
-"""Of 255 grey levels at 32 x 32: below it a coefficient is rounding, and its sign says nothing."""
+"""Of 255 gray levels at 32 x 32: below it a coefficient is rounding, and its sign says nothing."""
 
 _ROWS_AT_ONCE = 512
 _COLUMNS_AT_ONCE = 4096
@@ -47,14 +47,13 @@ def near_duplicates(images: NDArray[np.uint8]) -> NDArray[np.int32]:
     quarter of a minute.
 
     Args:
-        images: uint8 (n, height, width) or (n, height, width, 3); colour is compared by its luma.
+        images: uint8 (n, height, width) or (n, height, width, 3); color is compared by its luma.
 
     Returns:
         int32 (n,), numbers of groups, 0..n_groups-1.
 
     Example:
-        >>> from gmmaug_plugin.datasets import make_flowers
-        >>> photos = make_flowers(3, image_size=64, n_classes=1, random_state=1)[0]
+        >>> photos = np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8)
         >>> near_duplicates(np.concatenate([photos, photos[:, :, ::-1]])).tolist()
         [0, 1, 2, 0, 1, 2]
     """

@@ -93,7 +93,7 @@ def read_files(
         files: What to read.
         size: Height and width of the photos in pixels.
         resize: How photos are made square.
-        color: Read colour photos.
+        color: Read color photos.
         strict: Stop at the first file that cannot be used.
         quiet: Show no progress bar.
 
@@ -167,7 +167,7 @@ def decode_file(
         path: The file.
         at_least: A JPEG may be decoded at a half, a quarter or an eighth of its size, as long as no side gets
             below twice this many pixels. None decodes at full size.
-        color: Keep colour.
+        color: Keep color.
 
     Returns:
         uint8 (height, width), or (height, width, 3) with ``color``, values 0..255; and the SHA-256 of all

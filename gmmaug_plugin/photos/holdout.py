@@ -40,9 +40,8 @@ def split_holdout(photo_set: PhotoSet, share: float) -> tuple[PhotoSet, PhotoSet
         ValueError: If the share is out of range.
 
     Example:
-        >>> from gmmaug_plugin.datasets import make_flowers
         >>> from gmmaug_plugin.photos import load_photos
-        >>> kept, held_back = split_holdout(load_photos(make_flowers(40, image_size=32)[0]), 0.2)
+        >>> kept, held_back = split_holdout(load_photos(np.random.default_rng(0).random((40, 32, 32))), 0.2)
         >>> len(kept.images) + len(held_back.images)
         40
     """

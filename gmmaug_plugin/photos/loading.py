@@ -72,7 +72,7 @@ def load_photos(
         image_size: Height and width of the result in pixels. By default 128 for files, while square arrays
             keep their size.
         resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred square first.
-        color: Keep colour; grayscale photos then get three equal channels. Otherwise colour becomes luma.
+        color: Keep color; grayscale photos then get three equal channels. Otherwise color becomes luma.
         strict: Raise an error for the first file that would be skipped.
         min_photos: Fewest photos to go on with.
         quiet: Show no progress bar.
@@ -121,7 +121,7 @@ def read_photo(
         path: The file.
         image_size: Height and width of the result in pixels; None keeps the photo's own.
         resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred square first.
-        color: Keep colour; otherwise it becomes luma.
+        color: Keep color; otherwise it becomes luma.
 
     Returns:
         uint8 (height, width), or (height, width, 3) with ``color``, values 0..255.

@@ -12,10 +12,10 @@ from gmmaug_plugin.resizing import Resize
 
 @dataclass(frozen=True, eq=False)
 class PhotoSet:
-    """Photos of one size, in grayscale or colour.
+    """Photos of one size, in grayscale or color.
 
     Attributes:
-        images: uint8 (n, image_size, image_size), or (n, image_size, image_size, 3) in colour, values 0..255.
+        images: uint8 (n, image_size, image_size), or (n, image_size, image_size, 3) in color, values 0..255.
             Shares memory with the source where that was such an array already.
         labels: int32 (n,), indices into ``class_names``; None for photos without classes.
         class_names: Names in label order, each with at least one photo; empty for photos without classes.

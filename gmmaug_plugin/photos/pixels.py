@@ -1,4 +1,4 @@
-"""Pixels of any kind to 8 bits: grayscale, or colour as red, green, blue."""
+"""Pixels of any kind to 8 bits: grayscale, or color as red, green, blue."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _PIXELS_AT_ONCE = 1_000_000
 def to_grayscale(images: ArrayLike) -> NDArray[np.uint8]:
     """Turn a stack of images into 8-bit grayscale.
 
-    Colour becomes the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded as Pillow rounds it.
+    Color becomes the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded as Pillow rounds it.
 
     Args:
         images: (n, height, width), (n, height, width, 1) or (n, height, width, 3); uint8 with values 0..255
@@ -41,7 +41,7 @@ def to_grayscale(images: ArrayLike) -> NDArray[np.uint8]:
 
 
 def to_color(images: ArrayLike) -> NDArray[np.uint8]:
-    """Turn a stack of images into 8-bit colour; grayscale ones get three equal channels.
+    """Turn a stack of images into 8-bit color; grayscale ones get three equal channels.
 
     Args:
         images: As for :func:`to_grayscale`.
@@ -66,7 +66,7 @@ def picture_pixels(image: Image.Image, *, color: bool = False) -> NDArray[np.uin
 
     Args:
         image: Any mode. It is converted a few rows at a time: a picture can be a good part of memory.
-        color: Keep colour; otherwise it becomes luma.
+        color: Keep color; otherwise it becomes luma.
 
     Returns:
         uint8 (height, width), or (height, width, 3) with ``color``, values 0..255.

@@ -47,7 +47,7 @@ def gmm_dataset(
             (h, w), (h, w, 1) or (h, w, 3); uint8 in 0..255, or float in 0..1 or 0..255; single or
             batched. Labels are class numbers, one-hot vectors, or for two classes float zeros and ones.
             Without labels only images are made. None makes single uint8 images (size, size, 1), or
-            (size, size, 3) of a pool in colour, with int32 labels if the pool has classes.
+            (size, size, 3) of a pool in color, with int32 labels if the pool has classes.
         label: Read this class only, by name or number; None reads classes as often as the photos had them.
         seed: A non-negative int or several; None takes another at every call.
         rerandomize_each_iteration: Go on in the pool's order at every iteration, instead of giving the same

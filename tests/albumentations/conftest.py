@@ -15,7 +15,7 @@ def pools() -> dict[str, Pool]:
         "labelled": random_pool(60, image_size=SIZE, n_classes=3),
         "unlabelled": random_pool(60, image_size=SIZE, n_classes=0),
         "single": random_pool(60, image_size=SIZE, n_classes=1),
-        "colour": random_pool(60, image_size=SIZE, n_classes=3, channels=3),
+        "color": random_pool(60, image_size=SIZE, n_classes=3, channels=3),
     }
 
 

@@ -87,14 +87,14 @@ def test_the_image_is_one_of_the_pool_of_the_labels_class(path, photo, pools):
     assert plain == {True, False}
 
 
-def test_a_pool_in_colour_makes_colour_and_brightness(paths, pools):
-    pipeline = A.Compose([GMMSynthesize(paths["colour"], p=1.0)], save_applied_params=True)
+def test_a_pool_in_color_makes_color_and_brightness(paths, pools):
+    pipeline = A.Compose([GMMSynthesize(paths["color"], p=1.0)], save_applied_params=True)
     for channels in ((), (1,), (3,)):
         made, params = recorded(pipeline, image=picture((SIZE, SIZE, *channels)), label=1)
-        colour = image_at(pools["colour"], params["sample_seed"], 1)
-        expected = reshape_images(colour[None], (SIZE, SIZE), channels[0] if channels else None)[0]
+        color = image_at(pools["color"], params["sample_seed"], 1)
+        expected = reshape_images(color[None], (SIZE, SIZE), channels[0] if channels else None)[0]
         np.testing.assert_array_equal(made["image"], expected)
-    with pytest.raises(ValueError, match=r"colour.*Received: 5 channels"):
+    with pytest.raises(ValueError, match=r"color.*Received: 5 channels"):
         pipeline(image=picture((8, 8, 5)), label=1)
 
 

@@ -92,7 +92,7 @@ def test_each_image_is_a_file_that_pillow_and_tensorflow_read() -> None:
         one_image(b"\xff\xd8\xff\xe0"),
         one_image(b"x" * 100),
     ],
-    ids=["size", "huge", "colour", "progressive", "png", "gif", "nothing", "header", "text"],
+    ids=["size", "huge", "color", "progressive", "png", "gif", "nothing", "header", "text"],
 )
 def test_other_images_are_refused(blob: np.ndarray, offsets: np.ndarray) -> None:
     with pytest.raises(ArtifactError, match="Received: "):

@@ -178,7 +178,7 @@ def test_old_formats_name_the_release_that_reads_them(path: Path, version: int) 
         ({"class_shares": [0.5, 0.6]}, "do not fit together"),
         ({"class_shares": [1.0]}, "do not fit together"),
         ({"class_shares": [True, 0.0]}, "lacks a field"),
-        ({"record": {"colour": 1}}, "do not fit together: .*unknown fields"),
+        ({"record": {"color": 1}}, "do not fit together: .*unknown fields"),
         ({"record": {"seed": "1"}}, "do not fit together"),
         ({"record": [1]}, "lacks a field"),
     ],

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin import fit, load_model
-from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.pictures import grid
 
 BIN = Path(sys.executable).parent

@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import fisher_exact
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import copies
 from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, CopyRates, NoDifferentPhotosError
 from gmmaug_plugin.evaluation.nearest import turned
@@ -123,15 +123,15 @@ def test_a_copy_of_another_class_is_none(two_classes: tuple[np.ndarray, np.ndarr
     assert np.mean(swapped.ratios < 1) < 0.1
 
 
-def test_colour_is_compared_by_luma_and_large_images_at_128_pixels(training: np.ndarray) -> None:
+def test_color_is_compared_by_luma_and_large_images_at_128_pixels(training: np.ndarray) -> None:
     large = np.kron(training[:40], np.ones((5, 5), np.uint8))
-    colour = np.repeat(large[..., None], 3, axis=3)
-    detector = CopyDetector(colour)
+    color = np.repeat(large[..., None], 3, axis=3)
+    detector = CopyDetector(color)
 
-    np.testing.assert_array_equal(detector.ratios(colour[:4]), CopyDetector(large).ratios(large[:4]))
-    nearest = detector.nearest(colour[3:4].swapaxes(1, 2))
+    np.testing.assert_array_equal(detector.ratios(color[:4]), CopyDetector(large).ratios(large[:4]))
+    nearest = detector.nearest(color[3:4].swapaxes(1, 2))
     assert nearest.indices.tolist() == [3]
-    np.testing.assert_array_equal(nearest.photo(0), colour[3].swapaxes(0, 1))
+    np.testing.assert_array_equal(nearest.photo(0), color[3].swapaxes(0, 1))
 
 
 def test_real_photos_mixed_with_fog_read_as_they_were_mixed(photos: Path) -> None:

@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import features
 from gmmaug_plugin.evaluation.features import N_FEATURES, FeatureExtractor
 

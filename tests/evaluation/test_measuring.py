@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import CopyDetector, features, measure_images, measuring
 from gmmaug_plugin.photos import PhotoSet, load_photos
 
@@ -57,7 +57,7 @@ def test_all_measures_come_in_order_with_sentences(
     assert written["n_images"] == found.n_images
     assert written["measures"][0]["name"] == "copies_raw"
     with pytest.raises(KeyError):
-        found["colour"]
+        found["color"]
 
 
 def test_photos_given_back_are_copies(sets: Sets, detector: CopyDetector) -> None:
@@ -94,7 +94,7 @@ def test_the_seed_decides(sets: Sets) -> None:
     assert first["measures"] != other["measures"]
 
 
-def test_colour_and_photos_without_classes_are_measured() -> None:
+def test_color_and_photos_without_classes_are_measured() -> None:
     images = np.repeat(make_flowers(40, image_size=32, n_classes=1)[0][..., None], 3, axis=3)
     photos = PhotoSet(images[:20], None, (), ())
     found = measure_images(images[20:], None, photos, detector=CopyDetector(images[:20]))

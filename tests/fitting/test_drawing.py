@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.fitting.drawing import MAX_DRAWS, ClassDrawing, drawer
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin import fit
-from gmmaug_plugin.datasets import make_flowers
 from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.mixtures.local import LocalMixture
 from gmmaug_plugin.pool import Pool
@@ -123,10 +123,10 @@ def test_images_have_any_size_asked_for(size: int, asked: int | None) -> None:
     assert fit(images, image_size=asked, **{**QUICK, "n_images": 2}).image_size == (asked or size)
 
 
-def test_colour_photos_give_colour_images(tmp_path: Path) -> None:
-    grey = make_flowers(8, image_size=32, n_classes=1)[0]
-    colour = np.stack([grey, grey // 2, 255 - grey], axis=3)
-    found = fit(colour, color=True, **{**QUICK, "n_images": 4})
+def test_color_photos_give_color_images(tmp_path: Path) -> None:
+    gray = make_flowers(8, image_size=32, n_classes=1)[0]
+    color = np.stack([gray, gray // 2, 255 - gray], axis=3)
+    found = fit(color, color=True, **{**QUICK, "n_images": 4})
     assert found.images.shape == (4, 32, 32, 3)
     red, green, blue = np.moveaxis(found.images.astype(int), 3, 0)
     assert np.percentile(np.abs(red // 2 - green), 90) <= 3

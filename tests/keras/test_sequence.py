@@ -253,11 +253,11 @@ def test_images_that_cannot_be_mixed_with_are_refused(pool, images, error):
         GMMSequence(images, model=pool, ratio=0.2)
 
 
-def test_a_pool_in_colour_stands_beside_gray_and_colour_only():
+def test_a_pool_in_color_stands_beside_gray_and_color_only():
     pool = random_pool(image_size=SIZE, channels=3)
     for shape in ((4, 8, 8), (4, 8, 8, 1), (4, 8, 8, 3)):
         assert GMMSequence(np.zeros(shape, np.uint8), model=pool, ratio=0.5)[0].shape == (8, *shape[1:])
-    with pytest.raises(ValueError, match=r"colour.*Received: 5 channels"):
+    with pytest.raises(ValueError, match=r"color.*Received: 5 channels"):
         GMMSequence(np.zeros((4, 8, 8, 5), np.uint8), model=pool, ratio=0.5)
 
 

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from threadpoolctl import threadpool_limits
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.mixtures import principal_components as principal
 from gmmaug_plugin.mixtures.pca import PCAMixture, PCAOptions
 
@@ -60,7 +60,7 @@ def test_densities_are_those_of_normal_laws_over_all_pixels(covariance_type: str
 
 @pytest.mark.parametrize("covariance_type", COVARIANCES)
 def test_draws_have_the_moments_of_the_mixture(flowers: np.ndarray, covariance_type: str) -> None:
-    # Flowers of little contrast, so that no grey level is clipped.
+    # Flowers of little contrast, so that no gray level is clipped.
     photos = (110 + flowers / 8).astype(np.uint8)
     options = PCAOptions(n_components=2, variance=6, covariance_type=covariance_type)
     mixture = PCAMixture.fit(photos, options)

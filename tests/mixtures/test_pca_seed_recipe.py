@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.mixtures.pca import PCAMixture, PCAOptions
 from gmmaug_plugin.mixtures.principal_components import principal_components
 from gmmaug_plugin.mixtures.seed_recipe import fit_full

@@ -11,10 +11,10 @@ from gmmaug_plugin.photos import load_photos
 
 
 def scene(height: int = 48, width: int = 72) -> Image.Image:
-    """A smooth colour picture that no turn or flip maps onto itself."""
+    """A smooth color picture that no turn or flip maps onto itself."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    colours = np.stack([x, y**2, (1 - x) * y], axis=-1)
-    return Image.fromarray(np.rint(255 * colours).astype(np.uint8))
+    colors = np.stack([x, y**2, (1 - x) * y], axis=-1)
+    return Image.fromarray(np.rint(255 * colors).astype(np.uint8))
 
 
 def gray(image: Image.Image) -> np.ndarray:

@@ -127,7 +127,7 @@ for path in sys.argv[3:]:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits of address space are Linux's")
 @pytest.mark.parametrize("color", [False, True])
 def test_a_picture_needs_little_more_memory_than_its_pixels(tmp_path: Path, color: bool) -> None:
-    """Seven bytes a pixel, nine in colour; laid over white in one piece, it would be sixteen."""
+    """Seven bytes a pixel, nine in color; laid over white in one piece, it would be sixteen."""
     paths = [tmp_path / f"{name}.png" for name in ("small", "clear", "wide")]
     sizes = ((9, 9), (2000, 3000), (2000, 3000))
     for path, mode, size in zip(paths, ("RGBA", "RGBA", "I;16"), sizes, strict=True):
@@ -145,10 +145,10 @@ def test_a_picture_needs_little_more_memory_than_its_pixels(tmp_path: Path, colo
 def test_pixels_do_not_depend_on_where_strips_end(monkeypatch: pytest.MonkeyPatch) -> None:
     image = scene(37, 29).convert("RGBA")
     image.putalpha(scene(37, 29).convert("L"))
-    whole, colours = picture_pixels(image), picture_pixels(image, color=True)
+    whole, colors = picture_pixels(image), picture_pixels(image, color=True)
     monkeypatch.setattr("gmmaug_plugin.photos.pixels._PIXELS_AT_ONCE", 80)
     np.testing.assert_array_equal(picture_pixels(image), whole)
-    np.testing.assert_array_equal(picture_pixels(image, color=True), colours)
+    np.testing.assert_array_equal(picture_pixels(image, color=True), colors)
     wide = Image.fromarray(np.arange(37 * 29, dtype=np.uint16).reshape(29, 37) * 60)
     for pixels in (picture_pixels(wide), picture_pixels(wide, color=True)[..., 1]):
         np.testing.assert_array_equal(pixels, np.rint(np.asarray(wide) / 257))

@@ -1,4 +1,4 @@
-"""What is decoded: every mode, depth and orientation as the grey levels of the scene."""
+"""What is decoded: every mode, depth and orientation as the gray levels of the scene."""
 
 import struct
 from pathlib import Path
@@ -35,7 +35,7 @@ ORIENTATION = 0x0112
         ("1", "png", 0),
     ],
 )
-def test_every_mode_gives_the_luma_or_the_colours_of_the_scene(
+def test_every_mode_gives_the_luma_or_the_colors_of_the_scene(
     tmp_path: Path, mode: str, suffix: str, tolerance: int
 ) -> None:
     image = scene().convert(mode)
@@ -46,8 +46,8 @@ def test_every_mode_gives_the_luma_or_the_colours_of_the_scene(
 
     assert photo.dtype == np.uint8
     np.testing.assert_allclose(photo.astype(int), expected.astype(int), atol=tolerance)
-    colours = read_photo(path, color=True).astype(int)
-    np.testing.assert_allclose(colours, np.asarray(image.convert("RGB")).astype(int), atol=6 * tolerance)
+    colors = read_photo(path, color=True).astype(int)
+    np.testing.assert_allclose(colors, np.asarray(image.convert("RGB")).astype(int), atol=6 * tolerance)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
@@ -65,7 +65,7 @@ def test_transparency_is_laid_over_white(tmp_path: Path, mode: str) -> None:
     np.testing.assert_allclose(read_photo(path, color=True), [[[255] * 3, [127] * 3, [90] * 3]], atol=1)
 
 
-def test_one_transparent_colour_is_laid_over_white(tmp_path: Path) -> None:
+def test_one_transparent_color_is_laid_over_white(tmp_path: Path) -> None:
     path = saved(scene(1, 2), tmp_path / "photo.png", transparency=scene(1, 2).getpixel((0, 0)))
 
     assert read_photo(path)[0, 0] == 255
@@ -121,10 +121,10 @@ def test_every_camera_orientation_is_set_upright(tmp_path: Path, orientation: in
     exif[ORIENTATION] = orientation
     path = saved(Image.fromarray(np.ascontiguousarray(seen)), tmp_path / f"photo.{suffix}", exif=exif)
 
-    photo, colours = read_photo(path), read_photo(path, color=True)
+    photo, colors = read_photo(path), read_photo(path, color=True)
 
     np.testing.assert_allclose(photo.astype(int), gray(scene()).astype(int), atol=8)
-    assert np.abs(colours.astype(int) - np.asarray(scene())).mean() < 8
+    assert np.abs(colors.astype(int) - np.asarray(scene())).mean() < 8
 
 
 def test_damaged_exif_costs_neither_the_photo_nor_a_warning(tmp_path: Path) -> None:

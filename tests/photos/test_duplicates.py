@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.photos import duplicates, load_photos, near_duplicates
 from gmmaug_plugin.photos.duplicates import MAX_DIFFERENT_BITS, group_hashes
 
@@ -80,7 +80,7 @@ def test_no_photos_have_no_groups_and_blank_ones_are_alike() -> None:
     assert near_duplicates(np.concatenate([blank, NOISE[:2]])).tolist() == [0, 0, 0, 1, 2]
 
 
-def test_colour_photos_are_compared_by_their_luma() -> None:
+def test_color_photos_are_compared_by_their_luma() -> None:
     flowers = make_flowers(6, image_size=48, color=True)[0]
 
     assert near_duplicates(np.concatenate([flowers, flowers[:, ::-1]])).tolist() == [*range(6), *range(6)]

@@ -12,7 +12,7 @@ from PIL import Image
 from gmmaug_plugin.photos import PhotoError, load_photos, read_photo, resize_images, to_color, to_grayscale
 
 stacks = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=6))
-colour_stacks = arrays(
+color_stacks = arrays(
     np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=6).map(lambda shape: (*shape, 3))
 )
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -41,15 +41,15 @@ def levels(images: np.ndarray) -> list[int]:
 
 
 @settings(deadline=None)
-@given(colour_stacks)
-def test_colour_becomes_the_luma_pillow_gives(images: np.ndarray) -> None:
+@given(color_stacks)
+def test_color_becomes_the_luma_pillow_gives(images: np.ndarray) -> None:
     expected = [np.asarray(Image.fromarray(image).convert("L")) for image in images]
 
     np.testing.assert_array_equal(to_grayscale(images), expected)
 
 
 @settings(deadline=None)
-@given(colour_stacks, st.sampled_from([np.float16, np.float32, np.float64]))
+@given(color_stacks, st.sampled_from([np.float16, np.float32, np.float64]))
 def test_floats_agree_with_bytes(images: np.ndarray, dtype: type) -> None:
     floats = (images / 255).astype(dtype)
 
@@ -66,8 +66,8 @@ def test_gray_images_stay_as_they_are(images: np.ndarray) -> None:
 
 
 @settings(deadline=None)
-@given(colour_stacks)
-def test_colours_stay_as_they_are_and_gray_gets_three_channels(images: np.ndarray) -> None:
+@given(color_stacks)
+def test_colors_stay_as_they_are_and_gray_gets_three_channels(images: np.ndarray) -> None:
     assert to_color(images) is images
     np.testing.assert_array_equal(to_color(images / 255), images)
     for gray in (images[..., 0], images[..., :1], images[..., 0] / 255):
@@ -130,7 +130,7 @@ def test_resizing_a_mirrored_image_mirrors_the_result(images: np.ndarray, size: 
 
 
 @settings(deadline=None)
-@given(colour_stacks, sizes, ways)
+@given(color_stacks, sizes, ways)
 def test_channels_are_resized_like_grayscale_images(
     images: np.ndarray, size: tuple[int, int], way: str
 ) -> None:
@@ -206,7 +206,7 @@ def test_string_labels_become_sorted_class_names() -> None:
         assert photos.labels.tolist() == [1, 0, 1]
 
 
-def test_colour_floats_of_any_shape_are_taken_with_a_size() -> None:
+def test_color_floats_of_any_shape_are_taken_with_a_size() -> None:
     images = np.full((2, 6, 10, 3), 0.6, np.float32)
 
     photos = load_photos(images, image_size=4, resize="crop")
@@ -219,7 +219,7 @@ def test_colour_floats_of_any_shape_are_taken_with_a_size() -> None:
         load_photos(images)
 
 
-def test_colour_is_kept_on_demand(tmp_path: Path) -> None:
+def test_color_is_kept_on_demand(tmp_path: Path) -> None:
     image = np.zeros((6, 6, 3), np.uint8)
     image[:3] = (200, 100, 0)
     Image.fromarray(image).save(tmp_path / "a.png")

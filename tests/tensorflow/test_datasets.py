@@ -167,7 +167,7 @@ def test_it_comes_as_the_dataset_it_is_like(pool, structure, batching):
     resized = resize_images(expected, images.shape[1:3])[..., None] * (white / 255)
     step = white / 255 * {"float16": 0.5, "bfloat16": 1.01}.get(parts[0].dtype.name, 1e-3)
     shape = images.shape if images.ndim == 4 else (*images.shape, 1)
-    # Images are mirrored after they are resized, which may round otherwise by a grey level.
+    # Images are mirrored after they are resized, which may round otherwise by a gray level.
     np.testing.assert_allclose(
         images.reshape(shape), np.broadcast_to(resized, shape), atol=step + white / 255
     )

@@ -20,7 +20,7 @@ def pool():
 
 
 def marked(n):
-    """Real images that differ from synthetic ones, and from each other: image i is of grey i alone.
+    """Real images that differ from synthetic ones, and from each other: image i is of gray i alone.
 
     Its label is i's last bit and its weight i + 2, so that it shows if they come apart.
     """

@@ -1,4 +1,4 @@
-"""The report's charts, as SVG that takes its colours from the page.
+"""The report's charts, as SVG that takes its colors from the page.
 
 Nothing but the package's own words and option names are drawn: names of classes stay in the page, where they
 wrap, or in a chart's title, which screen readers read.
@@ -14,14 +14,14 @@ import numpy as np
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.photos.files import printable
 
-# Colours that stand for those of the page, which change with its scheme.
+# Colors that stand for those of the page, which change with its scheme.
 _INK, _RULE, _CHOSEN = "#010203", "#040506", "#070809"
 _SERIES = ("#0a0b01", "#0a0b02")
-_PAGE_COLOURS = {
+_PAGE_COLORS = {
     _INK: "currentColor",
     _RULE: "var(--rule)",
     _CHOSEN: "var(--chosen)",
-    **{colour: f"var(--series-{place})" for place, colour in enumerate(_SERIES, 1)},
+    **{color: f"var(--series-{place})" for place, color in enumerate(_SERIES, 1)},
 }
 _WIDTH, _HEIGHT = 4.4, 2.9
 _STYLE = {
@@ -53,7 +53,7 @@ def candidates_chart(
         name: Unique on the page: letters, digits and hyphens.
         distances: Of every candidate.
         refused: Share of its draws that were copies, 0..1.
-        chosen: Position of the candidate taken, drawn in another colour; None if unknown.
+        chosen: Position of the candidate taken, drawn in another color; None if unknown.
         description: The chart in words.
 
     Returns:
@@ -62,8 +62,8 @@ def candidates_chart(
 
     def draw(axes: Any) -> None:
         shares = 100 * np.asarray(refused)
-        colours = [_CHOSEN if place == chosen else _SERIES[0] for place in range(len(distances))]
-        axes.scatter(shares, distances, c=colours, s=28)
+        colors = [_CHOSEN if place == chosen else _SERIES[0] for place in range(len(distances))]
+        axes.scatter(shares, distances, c=colors, s=28)
         for place, point in enumerate(zip(shares, distances, strict=True), 1):
             axes.annotate(str(place), point, xytext=(5, 4), textcoords="offset points", fontsize=9)
         axes.set(xlabel="Draws that are copies, %", ylabel="Distance to photos held back")
@@ -88,9 +88,9 @@ def criterion_chart(
     """
 
     def draw(axes: Any) -> None:
-        for (title, values), colour, style in zip(curves.items(), _SERIES, ("-", "--"), strict=False):
+        for (title, values), color, style in zip(curves.items(), _SERIES, ("-", "--"), strict=False):
             above = np.asarray(values) - np.nanmin(values)
-            axes.plot(n_components, above, style, color=colour, marker="o", label=title)
+            axes.plot(n_components, above, style, color=color, marker="o", label=title)
         axes.set(xlabel="Components", ylabel="Nats above lowest")
         axes.legend(frameon=False)
 
@@ -114,7 +114,7 @@ def _draw(name: str, title: str, description: str, draw: Callable[[Any], None]) 
 
 
 def _for_page(svg: bytes, name: str, title: str, description: str) -> str:
-    """Make an SVG file part of a page: own ids, the page's colours, a name and a description."""
+    """Make an SVG file part of a page: own ids, the page's colors, a name and a description."""
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -142,6 +142,6 @@ def _own(key: str, value: str, name: str) -> str:
     if key.endswith("href"):
         return value.replace("#", f"#{name}-")
     value = value.replace("url(#", f"url(#{name}-")
-    for colour, of_page in _PAGE_COLOURS.items():
-        value = value.replace(colour, of_page)
+    for color, of_page in _PAGE_COLORS.items():
+        value = value.replace(color, of_page)
     return value

@@ -172,7 +172,7 @@ def strips(
 
 
 def eigen_pictures(eigen_images: Mapping[str, NDArray[np.float32]]) -> list[tuple[str, list[Picture]]]:
-    """The first principal images of every class, mid-grey where they change nothing."""
+    """The first principal images of every class, mid-gray where they change nothing."""
     groups = []
     for name, images in list(eigen_images.items())[:MOST_CHARTS]:
         pictures = []

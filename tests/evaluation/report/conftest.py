@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import CopyDetector, Measure, Measurements
 from gmmaug_plugin.evaluation.report import write_report
 from gmmaug_plugin.photos import PhotoSet
@@ -26,7 +26,7 @@ HOSTILE_NAMES = (
 
 MEASURES = (
     Measure("copies_raw", "Copies, raw pixels", 0.8, 3.4, "%", True, "As few as photos.", "A, 2020"),
-    Measure("contrast", "Contrast", 40.0, 58.6, "grey levels", False, "Foggy.", "B, 2018"),
+    Measure("contrast", "Contrast", 40.0, 58.6, "gray levels", False, "Foggy.", "B, 2018"),
     Measure("recall", "Recall", 80.0, float("nan"), "%", None, "Not judged.", "C, 2016"),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation.usefulness import (
     StudyFile,
     Usefulness,
@@ -115,7 +115,7 @@ def test_training_learns_and_wrong_labels_do_harm() -> None:
     assert found.helps is None  # one seed
 
 
-def test_colour_is_trained_on_as_it_is() -> None:
+def test_color_is_trained_on_as_it_is() -> None:
     """Classes differ by hue alone, at equal luma."""
     rng = np.random.default_rng(0)
     labels = (np.arange(120) % 2).astype(np.int32)

@@ -10,7 +10,7 @@ LABELS = np.repeat([0, 1], 40).astype(np.int32)
 
 
 def photos(n: int = 80) -> np.ndarray:
-    """Images of one grey level each, their number."""
+    """Images of one gray level each, their number."""
     return np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None], (n, 16, 16)).copy()
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifier
 
-from gmmaug_plugin.datasets import make_flowers
+from examples.drawn_flowers import make_flowers
 
 
 def test_flowers_are_balanced_named_and_grayscale() -> None:
@@ -25,13 +25,13 @@ def test_a_picture_depends_on_seed_and_index_alone() -> None:
     assert (unseeded[0] != unseeded[1]).any()
 
 
-def test_coloured_pictures_are_the_same_pictures() -> None:
-    gray, coloured = make_flowers(10, image_size=24)[0], make_flowers(10, image_size=24, color=True)[0]
-    assert coloured.shape == (10, 24, 24, 3)
-    for one, other in zip(gray, coloured, strict=True):
+def test_colored_pictures_are_the_same_pictures() -> None:
+    gray, colored = make_flowers(10, image_size=24)[0], make_flowers(10, image_size=24, color=True)[0]
+    assert colored.shape == (10, 24, 24, 3)
+    for one, other in zip(gray, colored, strict=True):
         tones = np.unique(one, return_index=True)[1]
         assert (np.diff(other[..., 0].ravel()[tones].astype(int)) >= 0).all()
-    assert (coloured[..., 1] != coloured[..., 2]).any(axis=(1, 2)).all()
+    assert (colored[..., 1] != colored[..., 2]).any(axis=(1, 2)).all()
 
 
 def test_drawing_leaves_the_global_random_state_alone() -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gmmaug_plugin.datasets import DownloadError, fetch_flowers, fetching
-from tests.datasets.packed import contents, special, tar_of, zip_of
+from examples import fetch_flowers as fetching
+from examples.fetch_flowers import DownloadError, fetch_flowers
+from tests.examples.packed import contents, special, tar_of, zip_of
 
 FILE_ID = 17
 FILES = {

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from gmmaug_plugin.datasets.drawn_blooms import PAINTERS, Pose, Tones, look_at, look_up, profile
+from .blooms import PAINTERS, Pose, Tones, look_at, look_up, profile
 
 CLASS_NAMES: Final = tuple(sorted(PAINTERS))
 # Out-of-focus things hold no fine detail: painted at this many pixels across, then enlarged.

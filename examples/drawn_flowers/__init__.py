@@ -1,10 +1,11 @@
-"""Drawn flowers: the embedded data set, which needs nothing."""
+"""Drawn flowers: pictures like photos of flowers, for demonstrations, benchmarks and tests."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.datasets.drawn_flowers import CLASS_NAMES, draw_flower
+
+from .flowers import CLASS_NAMES, draw_flower
 
 _PETALS = {
     "daisy": (255, 252, 240),
@@ -27,14 +28,14 @@ def make_flowers(
 
     Picture ``i`` depends on ``random_state``, ``i`` and its class alone: asking for more pictures keeps the
     earlier ones. Classes take turns (label ``i % n_classes``), so every stretch of the data is balanced. 800
-    pictures of 128 x 128 take about ten seconds. On another processor a pixel may differ by a grey level.
+    pictures of 128 x 128 take about ten seconds. On another processor a pixel may differ by a gray level.
 
     Args:
         n_samples: Number of pictures, at least 1.
         image_size: Height and width in pixels, at least 16.
         n_classes: How many of daisy, dandelion, rose, sunflower, tulip, in this order; 1 to 5.
         random_state: Seed, 0 or larger; None draws other pictures at every call.
-        color: Colour the same pictures: dark tones green, bright ones in a petal colour of the class.
+        color: Color the same pictures: dark tones green, bright ones in a petal color of the class.
 
     Returns:
         Pictures (n_samples, image_size, image_size), or (n_samples, image_size, image_size, 3) with
@@ -66,9 +67,9 @@ def make_flowers(
 
 
 def _palette(class_name: str) -> NDArray[np.uint8]:
-    """Colours of the 256 tones, uint8 (256, 3): nearly black, leaf green, petals."""
-    colours = np.array([(8, 14, 6), (55, 90, 35), _PETALS[class_name]])
+    """Colors of the 256 tones, uint8 (256, 3): nearly black, leaf green, petals."""
+    colors = np.array([(8, 14, 6), (55, 90, 35), _PETALS[class_name]])
     palette = np.empty((256, 3), np.uint8)
-    for channel, levels in enumerate(colours.T):
+    for channel, levels in enumerate(colors.T):
         palette[:, channel] = np.rint(np.interp(np.arange(256), (0, 75, 255), levels))
     return palette
