@@ -1,1 +1,1 @@
-"""Long checks of what must never happen: each script counts what it tried and what came of it."""
+"""Long checks of bad input, interruptions and leaks; each script counts what it tried and the outcomes."""

@@ -1,8 +1,8 @@
-"""Every long check, one after another, each in a process of its own; all counts in one file.
+"""Run every long check in a process of its own; write all counts to one file.
 
     python -m reliability [--quick] [--json FILE]
 
-All of it takes hours, ``--quick`` some minutes. The exit status is 1 if anything unexplained was found.
+All checks take hours, with ``--quick`` some minutes. The exit status is 1 after a failure.
 """
 
 import argparse
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 QUICK = {
-    "photos": ["--n", "2000"],
     "fuzz": ["--executions", "4000"],
     "faults": ["--kills", "5", "--interrupts", "3", "--saves", "20", "--disks", "2"],
     "soak": ["--batches", "1000"],
@@ -24,7 +23,7 @@ QUICK = {
 def main() -> int:
     """Run the checks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a little of everything")
+    parser.add_argument("--quick", action="store_true", help="a few of each")
     parser.add_argument("--json", type=Path, default=Path("reliability.json"), metavar="FILE")
     given = parser.parse_args()
     found: dict[str, Any] = {}
@@ -36,10 +35,10 @@ def main() -> int:
             if subprocess.run([sys.executable, *command, "--json", str(counts)], check=False).returncode:
                 failed.append(" ".join(["python", *command]))
             found[name] = json.loads(counts.read_text(encoding="utf-8")) if counts.exists() else []
-        # After each, so that none is lost.
+        # After each check, since they take hours.
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for command_line in failed:
-        sys.stdout.write(f"Something unexplained: {command_line}\n")
+        sys.stdout.write(f"Failed: {command_line}\n")
     sys.stdout.write(f"Written: {given.json}\n")
     return int(bool(failed))
 

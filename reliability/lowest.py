@@ -1,4 +1,4 @@
-"""The lowest versions of all dependencies that users may have, as constraints for pip.
+"""The lowest allowed version of every dependency, as constraints for pip.
 
 python -m reliability.lowest > lowest.txt
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 FOR_DEVELOPERS = frozenset({"all", "dev", "reliability"})
-"""Extras of nobody who uses the package, or of what others bring."""
+"""Extras that are not for users, or that only join others."""
 
 
 def lowest_versions(pyproject: Path) -> list[str]:

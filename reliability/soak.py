@@ -1,9 +1,9 @@
-"""Many batches through every adapter: memory stays flat, and nothing is left behind.
+"""Many batches through every adapter: memory stays constant, and nothing is left over.
 
     python -m reliability.soak [--batches N] [--only LOAD ...] [--json FILE]
 
-Each load runs in a process of its own, after a short warm-up. Memory is that of all its processes together,
-without pages they share; its growth is from the second quarter of the batches to the last one.
+Each load runs in a process of its own, after one epoch of warm-up. Memory is the unshared memory of that
+process and its children; its growth is from the second quarter of the batches to the last one.
 """
 
 import argparse
@@ -30,7 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
-SIZE, BATCH, PER_EPOCH = 32, 8, 200
+SIZE, BATCH, EPOCH = 32, 8, 200
 ALLOWED_MB, ALLOWED_BYTES = 16.0, 50.0
 """Growth that allocators explain: in all, and for each batch."""
 
@@ -38,6 +38,7 @@ PATIENCE = 15.0
 """Seconds within which processes and threads end."""
 
 Tick = Callable[[], None]
+"""Called after every batch."""
 
 
 def noise(n: int) -> tuple[Any, Any]:
@@ -56,10 +57,10 @@ def tf_mix(n: int, tick: Tick) -> None:
 
     from gmmaug_plugin.tensorflow import mix
 
-    images, labels = noise(PER_EPOCH * BATCH * 3 // 4)
+    images, labels = noise(EPOCH * BATCH * 3 // 4)
     real = tf.data.Dataset.from_tensor_slices((images[..., None], labels))
     mixed = mix(real, pool(), ratio=0.25, batch_size=BATCH)
-    for _ in range(-(-n // PER_EPOCH)):
+    for _ in range(n // EPOCH):
         for _ in mixed:
             tick()
 
@@ -69,9 +70,8 @@ def tf_dataset(n: int, tick: Tick) -> None:
     from gmmaug_plugin.tensorflow import gmm_dataset
 
     drawn = gmm_dataset(pool(), 10 * BATCH, rerandomize_each_iteration=True).batch(BATCH)
-    drawn = drawn.repeat(PER_EPOCH // 10)
-    for _ in range(-(-n // PER_EPOCH)):
-        for _ in drawn:
+    for _ in range(n // EPOCH):
+        for _ in drawn.repeat(EPOCH // 10):
             tick()
 
 
@@ -81,13 +81,13 @@ def keras_fit(n: int, tick: Tick, *, processes: bool) -> None:
 
     from gmmaug_plugin.keras import GMMSequence
 
-    images, labels = noise(PER_EPOCH * BATCH * 3 // 4)
+    images, labels = noise(EPOCH * BATCH * 3 // 4)
     options = {"workers": 2, "use_multiprocessing": processes}
     batches = GMMSequence(images[..., None], labels, model=pool(), ratio=0.25, batch_size=BATCH, **options)
     network = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
     network.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: tick())
-    network.fit(batches, epochs=-(-n // PER_EPOCH), verbose=0, callbacks=[callback])
+    network.fit(batches, epochs=n // EPOCH, verbose=0, callbacks=[callback])
     keras.backend.clear_session()
 
 
@@ -109,14 +109,14 @@ def _transformed(_number: int) -> Any:
 
 
 def transforms(n: int, tick: Tick) -> None:
-    """Batches made by two worker processes, as a data loader's are."""
+    """Batches made by two worker processes, as in a data loader."""
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "pool.safetensors")
         pool().save(path)
         with ProcessPoolExecutor(2, spawn, initializer=_start_worker, initargs=(path,)) as executor:
-            for begin in range(0, n, PER_EPOCH):
-                for _ in executor.map(_transformed, range(begin, begin + PER_EPOCH)):
+            for begin in range(0, n, EPOCH):  # executor.map submits all calls at once
+                for _ in executor.map(_transformed, range(begin, begin + EPOCH)):
                     tick()
 
 
@@ -127,21 +127,22 @@ LOADS: dict[str, Callable[[int, Tick], None]] = {
     "GMMSequence, processes": lambda n, tick: keras_fit(n, tick, processes=True),
     "GMMSynthesize, processes": transforms,
 }
+"""By name: functions that make n batches, n a multiple of EPOCH."""
 
 
 def megabytes() -> float:
-    """Memory of this process and its children that no other process shares."""
+    """Unshared memory of this process and its children."""
     total = 0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
         try:
             total += process.memory_full_info().uss
-        except psutil.Error:
+        except psutil.Error:  # the child has ended
             continue
     return total / 1e6
 
 
 def held() -> dict[str, int]:
-    """What a load may leave behind, counted."""
+    """Counts of everything that a load may leave over."""
     process, shared = psutil.Process(), Path("/dev/shm")
     return {
         "processes": len(process.children(recursive=True)),
@@ -153,20 +154,18 @@ def held() -> dict[str, int]:
 
 
 def soak(load: Callable[[int, Tick], None], n: int) -> dict[str, Any]:
-    """Run a load: batches a second, megabytes, their growth, and everything left behind by name."""
-    load(PER_EPOCH, lambda: None)
-    before, amounts, done = held(), [], 0
-    every = max(1, n // 40)
+    """Run a load; return the number of batches, the growth of memory, and what is left over."""
+    load(EPOCH, lambda: None)
+    before, amounts, n_done = held(), [], 0
 
     def tick() -> None:
-        nonlocal done
-        done += 1
-        if done % every == 0:
+        nonlocal n_done
+        n_done += 1
+        if n_done % max(1, n // 40) == 0:
             amounts.append(megabytes())
 
-    began = time.perf_counter()
     load(n, tick)
-    seconds, deadline = time.perf_counter() - began, time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while True:
         gc.collect()
         left = {name: count - before[name] for name, count in held().items() if count > before[name]}
@@ -175,11 +174,10 @@ def soak(load: Callable[[int, Tick], None], n: int) -> dict[str, Any]:
         time.sleep(0.1)
     quarter = len(amounts) // 4
     growth = statistics.median(amounts[-quarter:]) - statistics.median(amounts[quarter : 2 * quarter])
-    figures = {"batches": done, "a second": round(done / seconds), "MB": round(amounts[-1], 1)}
-    return {**figures, "growth, MB": round(growth, 1), "left": left}
+    return {"batches": n_done, "MB": round(amounts[-1], 1), "growth, MB": round(growth, 1), "left": left}
 
 
-def _in_child(name: str, n: int, folder: str) -> dict[str, Any]:
+def _soak_in(folder: str, name: str, n: int) -> dict[str, Any]:
     tempfile.tempdir = folder
     return soak(LOADS[name], n)
 
@@ -187,15 +185,15 @@ def _in_child(name: str, n: int, folder: str) -> dict[str, Any]:
 def check(name: str, n: int) -> Tally:
     """Run a load in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
-    # An executor, since workers of a multiprocessing.Pool may have no children.
+    # Unlike a multiprocessing.Pool, an executor lets its workers have children.
     with tempfile.TemporaryDirectory(prefix="soak-") as folder, ProcessPoolExecutor(1, spawn) as executor:
-        found = executor.submit(_in_child, name, n, folder).result()
+        found = executor.submit(_soak_in, folder, name, -(-n // EPOCH) * EPOCH).result()
     tally = Tally(f"soak of {name}", "batches", facts=found)
     tally.outcomes["made"] = found["batches"]
     if found["growth, MB"] > ALLOWED_MB + ALLOWED_BYTES * n / 1e6:
         tally.failures.append(f"memory grew by {found['growth, MB']} MB")
     if found["left"]:
-        tally.failures.append(f"left behind: {found['left']}")
+        tally.failures.append(f"left over: {found['left']}")
     return tally
 
 

@@ -1,4 +1,4 @@
-"""What was tried, what came of it, and what nobody expected."""
+"""Counts of expected outcomes, and failures."""
 
 import argparse
 import json
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 PRINTED_FAILURES = 20
-"""Failures that are printed one by one."""
+"""Most failures of a check that are printed."""
 
 
 @dataclass
 class Tally:
-    """The count of one check: expected outcomes by name, one line for each failure, and other figures."""
+    """Counts of one check: expected outcomes by name, a line for each failure, and other figures."""
 
     check: str
     unit: str
@@ -29,7 +29,7 @@ class Tally:
         return self.outcomes.total() + len(self.failures)
 
     def count(self, outcome: str, *, expected: bool = True, detail: str = "") -> None:
-        """Count an outcome; one that was not expected is a failure, named with its detail."""
+        """Count an outcome; an unexpected one is a failure, stored with its detail."""
         if expected:
             self.outcomes[outcome] += 1
         else:
@@ -44,12 +44,12 @@ class Tally:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """The option that every script has."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
+    """Add the option that every script has."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the counts there")
 
 
 def finish(tallies: Sequence[Tally], json_file: Path | None) -> int:
-    """Print and write counts; return the exit status: 1 if anything is unexplained or nothing was tried."""
+    """Print and write counts; return the exit status: 1 after a failure, or if a check tried nothing."""
     for tally in tallies:
         sys.stdout.write(f"{tally}\n")
     if json_file is not None:

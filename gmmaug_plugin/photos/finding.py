@@ -1,143 +1,119 @@
-"""Folders in: candidates for photos below a folder, and the classes its sub-folders stand for."""
+"""Candidates for photos in a folder, and the classes that its sub-folders stand for."""
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmmaug_plugin.photos.errors import PhotoError
-from gmmaug_plugin.photos.files import PhotoFile, SkippedPhoto, printable
+import numpy as np
+from numpy.typing import NDArray
+
+from gmmaug_plugin.photos.photo_set import PhotoError, SkippedPhoto, printable
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
 
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """What lies in a folder of photos.
+    """Files that may be photos.
 
     Attributes:
-        files: Candidates, class by class and sorted by path within each.
-        class_names: Names of the class folders in label order; empty for a flat folder.
-        skipped: Files that are no candidates, with reasons.
+        paths: The candidates, in the order in which photos are loaded.
+        names: Their names in messages; safe to print.
+        labels: int32 (n,), indices into ``class_names``; None without classes.
+        class_names: Names in label order; empty without classes.
+        skipped: Files and folders that are no candidates, with reasons.
     """
 
-    files: tuple[PhotoFile, ...]
-    class_names: tuple[str, ...]
-    skipped: tuple[SkippedPhoto, ...]
+    paths: list[Path]
+    names: list[str]
+    labels: NDArray[np.int32] | None = None
+    class_names: tuple[str, ...] = ()
+    skipped: tuple[SkippedPhoto, ...] = ()
 
 
 def find_files(root: Path) -> FoundFiles:
-    """List the candidates in a folder, without opening any of them.
+    """List the candidates in a folder, without opening them.
 
-    A folder that has at least one file in one of its sub-folders is a folder of classes: every sub-folder is
-    a class, its own sub-folders belong to it, and loose files are skipped. Any other folder is flat. Hidden
-    files and folders are passed over, as are links back to the folder itself or to what it lies in; below
-    a class, a folder that is reachable in several ways is listed once.
+    If any sub-folder contains a file, every sub-folder is a class: files below it belong to the class, and
+    loose files beside the sub-folders are skipped. Any other folder is flat. Hidden files and folders are
+    passed over. Links are followed, but not back to the folder, to its parents or to another class, and a
+    folder with several links to it is listed once per class.
 
     Args:
         root: The folder.
 
     Returns:
-        The candidates, the classes, and what was skipped.
+        The candidates, class by class and sorted by path within each.
 
     Raises:
-        PhotoError: If the folder cannot be read, or a class folder is empty or has a name that is no text.
+        PhotoError: If the folder or a class folder cannot be read, or a class folder is empty or has a name
+            that is not text.
 
     Example:
         >>> find_files(Path("flowers")).class_names  # doctest: +SKIP
         ('daisy', 'rose')
     """
-    skipped: list[SkippedPhoto] = []
     try:
-        visible = (path for path in root.iterdir() if not _is_clutter(path.name))
-        entries = sorted(visible, key=lambda path: path.name)
-        above = _folder_and_parents(root)
-        loose = [path for path in entries if not _is_folder(path)]
-        identities = {path: _identity(path) for path in entries if _is_folder(path)}
+        entries = sorted(path for path in root.iterdir() if not _is_clutter(path.name))
     except OSError as error:
         raise PhotoError(f"The folder cannot be read: {error.strerror}. Received: {str(root)!r}") from error
-    folders = [path for path, identity in identities.items() if identity not in above]
-    known = above | set(identities.values())
-    below = [_files_below(folder, root, known, skipped) for folder in folders]
-    if not any(below):
-        return FoundFiles(tuple(PhotoFile(path, _name(path, root)) for path in loose), (), tuple(skipped))
-
-    class_names = tuple(folder.name for folder in folders)
-    _check_class_folders(class_names, below, root)
+    folders = [path for path in entries if os.path.isdir(path)]  # noqa: PTH112 - Path.is_dir can raise
+    loose = sorted({*entries} - {*folders})
+    above = {root.resolve(), *root.resolve().parents}
+    folders = [folder for folder in folders if folder.resolve() not in above]
+    known = above | {folder.resolve() for folder in folders}
+    skipped: list[SkippedPhoto] = []
+    classes = [_files_below(folder, root, known, skipped) for folder in folders]
+    if not any(classes):
+        return FoundFiles(loose, [_name(path, root) for path in loose], skipped=tuple(skipped))
+    _check_class_folders(folders, classes, root)
     skipped += [SkippedPhoto(_name(path, root), "beside the class folders, not in one") for path in loose]
-    files = (PhotoFile(path, _name(path, root), label) for label, paths in enumerate(below) for path in paths)
-    return FoundFiles(tuple(files), class_names, tuple(skipped))
+    paths = [path for files in classes for path in files]
+    return FoundFiles(
+        paths,
+        [_name(path, root) for path in paths],
+        np.repeat(np.arange(len(classes), dtype=np.int32), list(map(len, classes))),
+        tuple(folder.name for folder in folders),
+        tuple(skipped),
+    )
 
 
-def _check_class_folders(class_names: tuple[str, ...], below: list[list[Path]], root: Path) -> None:
-    empty = [printable(name) for name, paths in zip(class_names, below, strict=True) if not paths]
+def _files_below(folder: Path, root: Path, known: set[Path], skipped: list[SkippedPhoto]) -> list[Path]:
+    """List the files below a class folder, and add folders that cannot be read to ``skipped``.
+
+    Links into folders of ``known`` are not followed.
+    """
+
+    def unreadable(error: OSError) -> None:
+        path = Path(error.filename)
+        if path == folder:
+            raise PhotoError(
+                f"A class folder cannot be read: {error.strerror}. Received: {str(folder)!r}"
+            ) from error
+        skipped.append(SkippedPhoto(_name(path, root), f"unreadable folder: {error.strerror}"))
+
+    found = []
+    visited = known - {folder.resolve()}
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
+        place = Path(parent).resolve()
+        if place in visited:
+            folders.clear()
+            continue
+        visited.add(place)
+        folders[:] = sorted(name for name in folders if not _is_clutter(name))
+        found += [Path(parent, name) for name in files if not _is_clutter(name)]
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _check_class_folders(folders: list[Path], classes: list[list[Path]], root: Path) -> None:
+    empty = [printable(folder.name) for folder, files in zip(folders, classes, strict=True) if not files]
     if empty:
         raise PhotoError(
             f"Every class folder needs photos; remove or fill: {', '.join(empty)}. Received: {str(root)!r}"
         )
-    for name in class_names:
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise PhotoError(
-                f"The name of a class folder must be text. Received: {printable(name)}"
-            ) from error
-
-
-def _files_below(
-    folder: Path, root: Path, known: set[tuple[int, int]], skipped: list[SkippedPhoto]
-) -> list[Path]:
-    visited, waiting = set(known), [folder]
-    found: list[Path] = []
-    while waiting:  # no recursion: folders may be nested deeper than Python's stack
-        parent = waiting.pop()
-        try:
-            with os.scandir(parent) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            if parent == folder:
-                raise PhotoError(
-                    f"A class folder cannot be read: {error.strerror}. Received: {str(folder)!r}"
-                ) from error
-            skipped.append(SkippedPhoto(_name(parent, root), f"unreadable folder: {error.strerror}"))
-            continue
-        visible = [entry for entry in entries if not _is_clutter(entry.name)]
-        found += [parent / entry.name for entry in visible if not _is_folder(entry)]
-        folders = [parent / entry.name for entry in visible if _is_folder(entry)]
-        waiting += reversed([path for path in folders if _first_visit(path, visited)])
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
-
-
-def _first_visit(folder: Path, visited: set[tuple[int, int]]) -> bool:
-    try:
-        identity = _identity(folder)
-    except OSError:
-        return True  # listing it will fail in turn, and say why
-    if identity in visited:
-        return False
-    visited.add(identity)
-    return True
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
-
-
-def _folder_and_parents(folder: Path) -> set[tuple[int, int]]:
-    """What a link must not lead back to: it would bring in everything that lies beside the photos."""
-    identities = {_identity(folder)}
-    for parent in folder.resolve().parents:
-        with suppress(OSError):
-            identities.add(_identity(parent))
-    return identities
-
-
-def _is_folder(path: Path | os.DirEntry[str]) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False  # unreadable: reading it fails later, with a reason
+    for folder in folders:
+        if folder.name != folder.name.encode(errors="replace").decode():
+            raise PhotoError(f"The name of a class folder must be text. Received: {printable(folder.name)}")
 
 
 def _is_clutter(name: str) -> bool:

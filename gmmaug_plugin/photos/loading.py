@@ -1,43 +1,31 @@
-"""Photos in: folders, files and arrays become images of one size, with labels and class names."""
+"""Folders, files and arrays of photos to a :class:`PhotoSet`."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.photos.arrays import Labels, encode_labels, read_array_file
-from gmmaug_plugin.photos.errors import PhotoError
-from gmmaug_plugin.photos.files import (
-    PhotoFile,
-    SkippedPhoto,
-    printable,
-    read_file,
-    read_files,
-    strict_error,
-)
-from gmmaug_plugin.photos.finding import find_files
-from gmmaug_plugin.photos.photo_set import PhotoSet
+from gmmaug_plugin.checks import one_of, whole_number
+from gmmaug_plugin.photos.decoding import decode_file
+from gmmaug_plugin.photos.finding import FoundFiles, find_files
+from gmmaug_plugin.photos.labels import Labels, encode_labels
+from gmmaug_plugin.photos.photo_set import PhotoError, PhotoSet, SkippedPhoto, printable
 from gmmaug_plugin.photos.pixels import to_color, to_grayscale
-from gmmaug_plugin.resizing import Resize, check_resize, resize_images
+from gmmaug_plugin.progress import progress_bar
+from gmmaug_plugin.resizing import RESIZES, Resize, resize_images
+from gmmaug_plugin.threads import core_count
 
 Photos = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any]
 
 _FILE_IMAGE_SIZE = 128
-
-
-@dataclass(frozen=True)
-class _Options:
-    image_size: int | None
-    resize: Resize
-    color: bool
-    strict: bool
-    min_photos: int
-    quiet: bool
+_MAX_THREADS = 8
+"""Each thread may hold a photo of 100 million pixels."""
 
 
 def load_photos(
@@ -51,7 +39,7 @@ def load_photos(
     min_photos: int = 1,
     quiet: bool = False,
 ) -> PhotoSet:
-    """Read photos from wherever they are into images of one size.
+    """Load photos as images of one size.
 
     Args:
         source: One of
@@ -59,53 +47,58 @@ def load_photos(
             - a folder with a sub-folder per class, labelled in the order of their sorted names, each searched
               with everything below it, as Keras and torchvision do;
             - a folder with photos directly in it, which get no labels;
-            - a list of paths, in which, as in any path here, a leading "~" is the home folder;
+            - a list of paths;
             - an array as :func:`to_grayscale` takes it;
-            - a ``.npy`` file of such an array, or an ``.npz`` file with ``images`` (or ``x``) and, if wanted,
+            - a ``.npy`` file of such an array, or an ``.npz`` file with ``images`` (or ``x``) and optionally
               ``labels`` (or ``y``) and ``class_names``.
 
-            Files may be JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, JPEG 2000 or PPM, recognised by content.
-            Hidden files are passed over; any other file that cannot be used is skipped and named.
-        labels: One per photo, for a list of paths or an array: integers 0..n_classes-1, every one of them
-            used, whose classes are then called "0", "1", …; or strings, which become class names in
-            sorted order.
-        image_size: Height and width of the result in pixels. By default 128 for files, while square arrays
-            keep their size.
-        resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred square first.
+            A leading "~" of a path is the home folder. Files may be JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF,
+            JPEG 2000 or PPM, recognized by content. Hidden files are passed over; any other file that cannot
+            be used is skipped and named.
+        labels: One per photo, for a list of paths or an array: integers 0..n_classes-1, each of them used,
+            whose classes are called "0", "1", …; or strings, which become class names in sorted order.
+        image_size: Height and width of the result in pixels. By default, files get 128 and square arrays keep
+            their size.
+        resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centered square first.
         color: Keep color; grayscale photos then get three equal channels. Otherwise color becomes luma.
         strict: Raise an error for the first file that would be skipped.
-        min_photos: Fewest photos to go on with.
+        min_photos: The smallest number of photos to accept.
         quiet: Show no progress bar.
 
     Returns:
-        The photos, in a fixed order: by class and then by path, or as given.
+        The photos in a fixed order: by class and then by path, or as given.
 
     Raises:
-        PhotoError: If the source is unusable, fewer than ``min_photos`` photos are left, a class is left
-            without any, or a file cannot be used while ``strict``.
-        ValueError: If an option, an array or labels have a wrong value or shape (PhotoError is one as well).
+        PhotoError: If the source is unusable, fewer than ``min_photos`` photos are left, a class has no
+            photo left, or a file cannot be used in a ``strict`` read.
+        ValueError: If an option, an array or labels have a wrong value or shape.
         TypeError: If source, labels or array are of a wrong type.
 
     Example:
-        >>> import numpy as np
         >>> photos = load_photos(np.zeros((2, 8, 8), np.uint8), ["rose", "daisy"], image_size=4)
         >>> photos.images.shape, photos.labels.tolist(), photos.class_names
         ((2, 4, 4), [1, 0], ('daisy', 'rose'))
     """
-    size = _check_size(image_size, resize)
-    options = _Options(size, resize, color, strict, whole_number("min_photos", min_photos, 1), quiet)
+    _check_size(image_size, resize)
+    whole_number("min_photos", min_photos, 1)
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
         if path.suffix.lower() in (".npy", ".npz") and not path.is_dir():
-            return _from_array_file(path, labels, options)
-        return _from_folder(path, labels, options)
-    if isinstance(source, list | tuple):
-        return _from_paths(source, labels, options)
-    if hasattr(source, "__array__"):
-        return _from_array(np.asanyarray(source), labels, None, options)
-    raise TypeError(
-        f"Photos come as a folder, a .npy or .npz file, a list of paths or an array. Received: {type(source)}"
-    )
+            photos = _from_array_file(path, labels, image_size, resize, color)
+        else:
+            photos = _from_files(_in_folder(path, labels), image_size, resize, color, strict, quiet)
+    elif isinstance(source, list | tuple):
+        photos = _from_files(_in_list(source, labels), image_size, resize, color, strict, quiet)
+    elif hasattr(source, "__array__"):
+        photos = _from_array(np.asarray(source), labels, None, image_size, resize, color)
+    else:
+        raise TypeError(
+            "Photos must be a folder, a .npy or .npz file, a list of paths or an array. "
+            f"Received: {type(source)}"
+        )
+    by_path = isinstance(source, str | os.PathLike)
+    _check_enough(photos, min_photos, repr(str(source)) if by_path else f"a {type(source).__name__}")
+    return photos
 
 
 def read_photo(
@@ -120,128 +113,163 @@ def read_photo(
     Args:
         path: The file.
         image_size: Height and width of the result in pixels; None keeps the photo's own.
-        resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centred square first.
-        color: Keep color; otherwise it becomes luma.
+        resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centered square first.
+        color: Keep color; otherwise color becomes luma.
 
     Returns:
         uint8 (height, width), or (height, width, 3) with ``color``, values 0..255.
 
     Raises:
-        PhotoError: If the file is no usable photo; says why.
+        PhotoError: If the file is not a usable photo, with the reason.
         ValueError: If an option has a wrong value.
 
     Example:
         >>> read_photo("rose.jpg", image_size=128).shape  # doctest: +SKIP
         (128, 128)
     """
-    size = _check_size(image_size, resize)
+    _check_size(image_size, resize)
     try:
-        return read_file(Path(path).expanduser(), size=size, resize=resize, color=color)[0]
+        with _pillow_muted():
+            return decode_file(Path(path).expanduser(), size=image_size, resize=resize, color=color)[0]
     except PhotoError as error:
         raise PhotoError(f"The photo cannot be read: {error}. Received: {str(path)!r}") from error
 
 
-def _check_size(image_size: int | None, resize: Resize) -> int | None:
-    check_resize(resize)
-    return None if image_size is None else whole_number("image_size", image_size, 1)
+def _check_size(image_size: int | None, resize: Resize) -> None:
+    one_of("resize", resize, RESIZES)
+    if image_size is not None:
+        whole_number("image_size", image_size, 1)
 
 
-def _from_folder(path: Path, labels: Labels | None, options: _Options) -> PhotoSet:
+@contextmanager
+def _pillow_muted() -> Iterator[None]:
+    """Ignore warnings that Pillow raises for large pictures and damaged EXIF.
+
+    Warning filters are global, so this is entered around a whole read, not in its threads.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _in_folder(path: Path, labels: Labels | None) -> FoundFiles:
     if labels is not None:
         raise PhotoError(
-            f"The sub-folders of a folder are its labels; none can be given besides. Received: {str(path)!r}"
+            f"A folder has its sub-folders as labels, none may be given. Received: {str(path)!r}"
         )
     if not path.is_dir():
         raise PhotoError(f"There must be a folder, a .npy or an .npz file. Received: {str(path)!r}")
-    found = find_files(path)
-    return _from_files(found.files, found.class_names, found.skipped, str(path), options)
+    return find_files(path)
 
 
-def _from_paths(source: Sequence[Any], labels: Labels | None, options: _Options) -> PhotoSet:
+def _in_list(source: Sequence[Any], labels: Labels | None) -> FoundFiles:
     for entry in source:
         if not isinstance(entry, str | os.PathLike):
-            raise TypeError(f"A list of photos holds paths; stack arrays into one. Received: {type(entry)}")
+            raise TypeError(
+                f"A list of photos must hold paths; stack arrays into one. Received: {type(entry)}"
+            )
     paths = [Path(entry).expanduser() for entry in source]
-    codes, class_names = encode_labels(labels, len(paths))
-    given = [0] * len(paths) if codes is None else codes.tolist()
-    files = [
-        PhotoFile(path, printable(path.as_posix()), label) for path, label in zip(paths, given, strict=True)
-    ]
-    return _from_files(files, class_names, (), f"{len(files)} paths", options)
+    names = [printable(path.as_posix()) for path in paths]
+    return FoundFiles(paths, names, *encode_labels(labels, len(paths)))
 
 
 def _from_files(
-    files: Sequence[PhotoFile],
-    class_names: tuple[str, ...],
-    passed_over: Sequence[SkippedPhoto],
-    received: str,
-    options: _Options,
+    found: FoundFiles, size: int | None, resize: Resize, color: bool, strict: bool, quiet: bool
 ) -> PhotoSet:
-    if options.strict and passed_over:
-        raise strict_error(passed_over[0])
-    images, digests, reasons = read_files(
-        files,
-        options.image_size or _FILE_IMAGE_SIZE,
-        resize=options.resize,
-        color=options.color,
-        strict=options.strict,
-        quiet=options.quiet,
-    )
-    unread = (SkippedPhoto(file.name, reason) for file, reason in zip(files, reasons, strict=True) if reason)
-    skipped = (*passed_over, *unread)
-    _check_enough(len(images), skipped, received, options)
-    codes = None
-    if class_names:
-        read = [file.label for file, reason in zip(files, reasons, strict=True) if reason is None]
-        codes = np.array(read, np.int32)
-        empty = np.flatnonzero(np.bincount(codes, minlength=len(class_names)) == 0)
-        if len(empty):
-            names = ", ".join(printable(class_names[code]) for code in empty)
-            raise PhotoError(
-                f"No usable photo is left of: {names}. {_summary(skipped)}Received: {received!r}"
+    """Decode files in threads, with a progress bar."""
+    n, side = len(found.paths), size or _FILE_IMAGE_SIZE
+    images = np.empty((n, side, side, 3) if color else (n, side, side), np.uint8)
+    digests = [""] * n
+    skipped, kept = list(found.skipped), []
+
+    def read(index: int) -> str | None:
+        """Decode one file, and return why it cannot be used."""
+        try:
+            images[index], digests[index] = decode_file(
+                found.paths[index], size=side, resize=resize, color=color
             )
-    return PhotoSet(images, codes, class_names, skipped, options.resize, tuple(digests))
+        except PhotoError as error:
+            return str(error)
+        finally:
+            advance()
+        return None
+
+    with (
+        _pillow_muted(),
+        progress_bar("Reading photos", n, quiet=quiet, unit="photos") as advance,
+        ThreadPoolExecutor(min(_MAX_THREADS, core_count())) as threads,
+    ):
+        for index, reason in enumerate(threads.map(read, range(n))):
+            if reason is None:
+                kept.append(index)
+            else:
+                skipped.append(SkippedPhoto(found.names[index], reason))
+            if strict and skipped:
+                raise PhotoError(f"Strict reading allows usable photos only. Received: {skipped[0]}")
+    return PhotoSet(
+        images if len(kept) == n else images[kept],
+        None if found.labels is None else found.labels[kept],
+        found.class_names,
+        tuple(skipped),
+        resize,
+        tuple(digests[index] for index in kept),
+    )
 
 
-def _check_enough(n_photos: int, skipped: Sequence[SkippedPhoto], received: str, options: _Options) -> None:
-    if n_photos < options.min_photos:
-        raise PhotoError(
-            f"Too few usable photos: found {n_photos}, needed at least {options.min_photos}. "
-            f"{_summary(skipped)}Received: {received!r}"
-        )
-
-
-def _summary(skipped: Sequence[SkippedPhoto]) -> str:
-    if not skipped:
-        return ""
-    named = ", ".join(map(str, skipped[:3]))
-    return f"Skipped {len(skipped)}: {named}{', …' if len(skipped) > 3 else ''}. "
-
-
-def _from_array_file(path: Path, labels: Labels | None, options: _Options) -> PhotoSet:
-    contents = read_array_file(path)
-    if labels is not None and "labels" in contents:
-        raise PhotoError(f"The file has labels; none can be given besides. Received: {str(path)!r}")
+def _from_array_file(
+    path: Path, labels: Labels | None, size: int | None, resize: Resize, color: bool
+) -> PhotoSet:
     try:
-        given = contents.get("labels") if labels is None else labels
-        return _from_array(contents["images"], given, contents.get("class_names"), options)
-    except PhotoError:
-        raise
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            contents = {"images": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except Exception as error:  # NumPy and zipfile raise many kinds for damaged files
+        raise PhotoError(
+            f"The file cannot be read as arrays: {printable(str(error)[:200])}. Received: {str(path)!r}"
+        ) from error
+    images, own = contents.get("images", contents.get("x")), contents.get("labels", contents.get("y"))
+    if images is None:
+        raise PhotoError(f"An .npz file of photos needs the key 'images' or 'x'. Received: {str(path)!r}")
+    if labels is not None and own is not None:
+        raise PhotoError(f"The file has labels; none may be given. Received: {str(path)!r}")
+    try:
+        given = own if labels is None else labels
+        return _from_array(images, given, contents.get("class_names"), size, resize, color)
     except (TypeError, ValueError) as error:
         raise PhotoError(f"{printable(path.name)}: {error}") from error
 
 
 def _from_array(
-    images: NDArray[Any], labels: Labels | None, names: NDArray[Any] | None, options: _Options
+    images: NDArray[Any],
+    labels: Labels | None,
+    class_names: NDArray[Any] | None,
+    size: int | None,
+    resize: Resize,
+    color: bool,
 ) -> PhotoSet:
-    n_photos = len(images) if images.ndim else 0
-    _check_enough(n_photos, (), f"an array of shape {images.shape}", options)
-    pixels = to_color(images) if options.color else to_grayscale(images)
+    pixels = to_color(images) if color else to_grayscale(images)
     height, width = pixels.shape[1:3]
-    if options.image_size is None and height != width:
+    if size is None and height != width:
         raise ValueError(
             f"Images that are not square need an image_size. Received: height {height}, width {width}"
         )
-    codes, class_names = encode_labels(labels, n_photos, names)
-    resized = resize_images(pixels, options.image_size or height, resize=options.resize)
-    return PhotoSet(resized, codes, class_names, (), options.resize)
+    codes, names = encode_labels(labels, len(pixels), class_names)
+    return PhotoSet(resize_images(pixels, size or height, resize=resize), codes, names, (), resize)
+
+
+def _check_enough(photos: PhotoSet, min_photos: int, received: str) -> None:
+    """Raise if there are too few photos, or a class has none left."""
+    skipped = ""
+    if photos.skipped:
+        named = ", ".join(map(str, photos.skipped[:3]))
+        more = ", …" if len(photos.skipped) > 3 else ""
+        skipped = f"Skipped {len(photos.skipped)}: {named}{more}. "
+    if len(photos.images) < min_photos:
+        raise PhotoError(
+            f"Too few usable photos: found {len(photos.images)}, needed at least {min_photos}. "
+            f"{skipped}Received: {received}"
+        )
+    present = set() if photos.labels is None else set(photos.labels.tolist())
+    empty = [printable(name) for code, name in enumerate(photos.class_names) if code not in present]
+    if empty:
+        raise PhotoError(f"No usable photo is left of: {', '.join(empty)}. {skipped}Received: {received}")

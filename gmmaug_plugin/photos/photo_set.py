@@ -1,4 +1,4 @@
-"""A set of photos: images, labels, class names, digests, and the files that were skipped."""
+"""What reading photos gives: a set of photos, the files that were skipped, or an error."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -6,8 +6,40 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmmaug_plugin.photos.files import SkippedPhoto
 from gmmaug_plugin.resizing import Resize
+
+
+class PhotoError(ValueError):
+    """Photos that cannot be used: an unusable source, too few photos, or a bad file in a strict read."""
+
+
+def printable(text: str) -> str:
+    r"""Escape characters that could break a line or control a terminal.
+
+    Example:
+        >>> printable("rose\n.jpg")
+        'rose\\n.jpg'
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+@dataclass(frozen=True)
+class SkippedPhoto:
+    """A file that was left out.
+
+    Attributes:
+        path: Path relative to the source folder, with forward slashes; safe to print.
+        reason: Why the file was left out, in a few words; safe to print.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.reason})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,16 +48,13 @@ class PhotoSet:
 
     Attributes:
         images: uint8 (n, image_size, image_size), or (n, image_size, image_size, 3) in color, values 0..255.
-            Shares memory with the source where that was such an array already.
+            May share memory with the array that the photos were loaded from.
         labels: int32 (n,), indices into ``class_names``; None for photos without classes.
         class_names: Names in label order, each with at least one photo; empty for photos without classes.
-        skipped: What was left out, and why.
+        skipped: Files that were left out, with reasons.
         resize: How the photos were made square.
-        digests: SHA-256 per photo, 64 hexadecimal digits: of the file's content, or of shape and pixels where
-            photos come as an array. Computed from the images where none are given.
-
-    Raises:
-        ValueError: If digests are given, but not one per photo.
+        digests: One SHA-256 per photo, 64 hexadecimal digits: of the file, or of shape and pixels where the
+            photos come as an array. Computed from the images by default.
     """
 
     images: NDArray[np.uint8]
@@ -38,30 +67,24 @@ class PhotoSet:
     def __post_init__(self) -> None:
         if not self.digests:
             object.__setattr__(self, "digests", digests_of(self.images))
-        if len(self.digests) != len(self.images):
-            raise ValueError(
-                f"digests must be one per photo, {len(self.images)}. Received: {len(self.digests)}"
-            )
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the photos' digests in ascending order: which photos these are, in any order."""
+        """SHA-256 over the sorted digests: identifies the photos, whatever their order."""
         return hashlib.sha256("".join(sorted(self.digests)).encode()).hexdigest()
 
     def take(self, indices: ArrayLike) -> "PhotoSet":
-        """Some of the photos, in the order asked for.
+        """Select photos.
 
         Args:
             indices: Positions, integers (m,); or a mask, bool (n,).
 
         Returns:
-            Their images, labels and digests. All class names stay, even of classes without a photo left; so
-            does what was skipped.
+            The photos in the order of the indices. ``class_names`` and ``skipped`` stay complete, even where
+            a class has no photo left.
 
         Raises:
-            IndexError: If a position is out of range or a mask of the wrong length.
-            TypeError: If ``indices`` are neither integers nor bool.
-            ValueError: If ``indices`` have another number of axes than one.
+            IndexError: If a position is out of range, a mask has a wrong length, or an index is a float.
 
         Example:
             >>> labels = np.array([1, 0, 1], np.int32)
@@ -70,13 +93,7 @@ class PhotoSet:
             [1, 0]
         """
         chosen = np.asarray(indices)
-        if chosen.ndim != 1:
-            raise ValueError(f"indices must have one axis. Received: shape {chosen.shape}")
-        if chosen.size == 0:
-            chosen = chosen.astype(np.intp)
-        elif chosen.dtype.kind not in "iub":
-            raise TypeError(f"indices must be integers or bool. Received: dtype {chosen.dtype}")
-        positions = np.arange(len(self.images))[chosen]
+        positions = np.arange(len(self.images))[chosen if chosen.size else chosen.astype(int)]
         return replace(
             self,
             images=self.images[positions],
@@ -86,7 +103,7 @@ class PhotoSet:
 
 
 def digests_of(images: NDArray[np.uint8]) -> tuple[str, ...]:
-    """SHA-256 of every image's shape and pixels, 64 hexadecimal digits each.
+    """Return the SHA-256 of every image's shape and pixels, 64 hexadecimal digits each.
 
     Args:
         images: uint8 (n, height, width) or (n, height, width, 3).

@@ -1,4 +1,4 @@
-"""What is found in a folder of photos."""
+"""Photo files and classes of a folder."""
 
 import os
 from pathlib import Path
@@ -6,107 +6,93 @@ from pathlib import Path
 import pytest
 
 from gmmaug_plugin.photos import PhotoError, load_photos
-from gmmaug_plugin.photos.files import printable
 from gmmaug_plugin.photos.finding import find_files
-from tests.photos.pictures import reasons, saved, scene
-
-
-def listed(folder: Path) -> list[tuple[str, int]]:
-    return [(file.name, file.label) for file in find_files(folder).files]
+from tests.photos.written import reasons, write_photos
 
 
 def test_class_folders_are_searched_to_the_bottom_in_sorted_order(tmp_path: Path) -> None:
-    for name in ("b/2.png", "b/10.png", "B/1.png", "a/z.png", "a/deep/er/1.png", "a-b/1.png"):
-        saved(scene(2, 2), tmp_path / name)
-
-    assert find_files(tmp_path).class_names == ("B", "a", "a-b", "b")
-    assert listed(tmp_path) == [
-        ("B/1.png", 0),
-        ("a/deep/er/1.png", 1),
-        ("a/z.png", 1),
-        ("a-b/1.png", 2),
-        ("b/10.png", 3),
-        ("b/2.png", 3),
-    ]
-
-
-def test_hidden_files_and_clutter_are_passed_over_in_silence(tmp_path: Path) -> None:
-    for name in (".cache/x.png", "__MACOSX/._a.png", "rose/.hidden.png", "rose/.git/x.png", "rose/Thumbs.db"):
-        saved(scene(2, 2), tmp_path / name, format="png")
-    for name in ("desktop.ini", "rose/a.png"):
-        saved(scene(2, 2), tmp_path / name, format="png")
+    write_photos(tmp_path, "b/2.png", "b/10.png", "B/1.png", "a/z.png", "a/deep/er/1.png", "a-b/1.png")
 
     found = find_files(tmp_path)
 
-    assert listed(tmp_path) == [("rose/a.png", 0)]
-    assert found.class_names == ("rose",)
-    assert found.skipped == ()
+    assert found.class_names == ("B", "a", "a-b", "b")
+    assert found.names == ["B/1.png", "a/deep/er/1.png", "a/z.png", "a-b/1.png", "b/10.png", "b/2.png"]
+    assert found.paths == [tmp_path / name for name in found.names]
+    assert found.labels.tolist() == [0, 1, 1, 2, 3, 3]
 
 
-def test_a_folder_without_filled_subfolders_is_flat(tmp_path: Path) -> None:
-    for name in ("b.png", "a.png"):
-        saved(scene(2, 2), tmp_path / name)
+def test_hidden_files_and_clutter_are_passed_over(tmp_path: Path) -> None:
+    write_photos(tmp_path, ".cache/x.png", "__MACOSX/._a.png", "desktop.ini", "rose/a.png", "rose/.b.png")
+    write_photos(tmp_path / "rose", ".git/x.png", "Thumbs.db", "in/.hidden/x.png")
+
+    found = find_files(tmp_path)
+
+    assert (found.names, found.class_names, found.skipped) == (["rose/a.png"], ("rose",), ())
+
+
+def test_a_folder_without_filled_sub_folders_is_flat(tmp_path: Path) -> None:
+    write_photos(tmp_path, "b.png", "a.png")
     (tmp_path / "later").mkdir()
 
-    photos = load_photos(tmp_path, image_size=2)
+    found = find_files(tmp_path)
 
-    assert [file for file, _ in listed(tmp_path)] == ["a.png", "b.png"]
-    assert photos.labels is None
-    assert photos.class_names == ()
+    assert (found.names, found.labels, found.class_names) == (["a.png", "b.png"], None, ())
 
 
 def test_loose_photos_beside_class_folders_are_skipped(tmp_path: Path) -> None:
-    for name in ("rose/a.png", "rose/b.png", "loose.png"):
-        saved(scene(2, 2), tmp_path / name)
+    write_photos(tmp_path, "rose/a.png", "loose.png")
 
     assert reasons(tmp_path) == {"loose.png": "beside the class folders, not in one"}
 
 
-def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
-    saved(scene(2, 2), tmp_path / "rose" / "a.png")
-    (tmp_path / "tulip" / "later").mkdir(parents=True)
+def test_class_folders_need_photos_and_a_name_that_is_text(tmp_path: Path) -> None:
+    write_photos(tmp_path, "rose/a.png")
+    (tmp_path / "tu\nlip" / "later").mkdir(parents=True)
+    with pytest.raises(PhotoError, match=r"remove or fill: tu\\nlip\. Received"):
+        load_photos(tmp_path)
 
-    with pytest.raises(PhotoError, match="remove or fill: tulip"):
-        load_photos(tmp_path, min_photos=1)
+    write_photos(tmp_path, "tu\nlip/a.png")
+    assert load_photos(tmp_path, quiet=True).class_names == ("rose", "tu\nlip")
+    write_photos(tmp_path, "bytes\udcff/a.png")
+    with pytest.raises(PhotoError, match=r"must be text\. Received: bytes\\udcff"):
+        load_photos(tmp_path)
 
 
 def test_links_are_followed_but_never_in_circles(tmp_path: Path) -> None:
     root = tmp_path / "photos"
-    for name in ("rose/a.png", "tulip/b.png"):
-        saved(scene(2, 2), root / name)
-    elsewhere = saved(scene(2, 2), tmp_path / "elsewhere" / "c.png").parent
-    (root / "rose" / "up").symlink_to(root)
-    (root / "rose" / "self").symlink_to(root / "rose")
-    (root / "rose" / "neighbour").symlink_to(root / "tulip")
+    write_photos(root, "rose/a.png", "tulip/b.png")
+    elsewhere = write_photos(tmp_path, "elsewhere/c.png")[0].parent
+    links = {"up": root, "self": root / "rose", "neighbor": root / "tulip", "top": "/"}
+    for name, target in links.items():
+        (root / "rose" / name).symlink_to(target)
     for name in "wvutsra":
         (root / "tulip" / name).symlink_to(elsewhere)
     (elsewhere / "back").symlink_to(elsewhere)
+    for name, target in {"here": ".", "above": "..", "root": "/"}.items():
+        (root / name).symlink_to(target)
 
-    assert listed(root) == [("rose/a.png", 0), ("tulip/a/c.png", 1), ("tulip/b.png", 1)]
+    found = find_files(root)
 
-
-def test_a_link_onto_itself_is_skipped(tmp_path: Path) -> None:
-    for name in ("rose/a.png", "rose/b.png"):
-        saved(scene(2, 2), tmp_path / name)
-    (tmp_path / "rose" / "ring").symlink_to(tmp_path / "rose" / "ring")
-
-    assert list(reasons(tmp_path)) == ["rose/ring"]
+    assert found.names == ["rose/a.png", "tulip/a/c.png", "tulip/b.png"]
+    assert (found.class_names, found.skipped) == (("rose", "tulip"), ())
 
 
-def test_an_unreadable_folder_below_a_class_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("rose/a.png", "rose/b.png", "rose/locked/c.png"):
-        saved(scene(2, 2), tmp_path / name)
-    scandir = os.scandir
+def test_folders_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_photos(tmp_path, "rose/a.png", "rose/locked/c.png")
+    scandir, locked = os.scandir, ["locked"]
 
-    def guarded(path: str) -> object:
-        if Path(path).name == "locked":
+    def guarded(path: str | Path) -> object:
+        if Path(path).name in locked:
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
+    monkeypatch.setattr(os, "listdir", lambda path: [entry.name for entry in guarded(path)])
 
     assert reasons(tmp_path) == {"rose/locked": "unreadable folder: Permission denied"}
-
-
-def test_names_are_made_safe_to_print() -> None:
-    assert printable("a\x1b[2J\n\u202e\udcff ü") == "a\\x1b[2J\\n\\u202e\\udcff ü"
+    locked[0] = "rose"
+    with pytest.raises(PhotoError, match="A class folder cannot be read: Permission denied"):
+        load_photos(tmp_path)
+    locked[0] = tmp_path.name
+    with pytest.raises(PhotoError, match="The folder cannot be read: Permission denied"):
+        load_photos(tmp_path)
