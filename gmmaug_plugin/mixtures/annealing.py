@@ -2,33 +2,30 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.mixtures import kernel
-from gmmaug_plugin.mixtures.local import COARSE_END, LocalOptions
+from gmmaug_plugin.mixtures.options import LocalOptions
 from gmmaug_plugin.mixtures.pyramid import doubled
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int32]
 
-_MIDDLE = 2.5  # times the locality: noise below which the middle patch serves; whole images are photos
-_FINE_END = 0.012
-_FINE = (
-    (0.08, 5),
-    (0.06, 5),
-    (0.04, 4),
-)  # at sides 32, 64, 128 and beyond: noise added, steps to take it away
-_SMALL_BELOW = 0.6  # share of the noise added below which the smaller patches serve
-_CARRIED = 16  # components taken to a new side, nearest first
-_SHARPNESS = 3  # power of the Hann window: means of patches that disagree are fog, so one patch prevails
-_GAIN_BELOW = 0.5  # above such noise a posterior mean is rightly flat
-
 
 class _Stage(NamedTuple):
-    """One patch size at one side; ``search`` as for the kernel."""
+    """How the patches at one side are placed and compared during some steps.
+
+    Attributes:
+        size: Side of a patch in pixels.
+        stride: Pixels between the positions of neighbouring patches.
+        centred: Compare patches without their means, which the coarser side has set already.
+        search: Candidates: all places within this radius in pixels, or ``kernel.AROUND_KEPT``.
+        keep: Number of nearest candidates that become the components of a position.
+    """
 
     size: int
     stride: int
@@ -37,10 +34,23 @@ class _Stage(NamedTuple):
     keep: int
 
 
+# At side 16 patches shrink as the noise falls: first whole images, then patches of 12 pixels below 2.5 times
+# the locality, then patches of 8 below the locality.
 _COARSE = (_Stage(16, 1, False, 0, 16), _Stage(12, 2, False, 1, 16), _Stage(8, 2, False, 2, 16))
+_MIDDLE_BELOW = 2.5
+_COARSE_END = 0.03  # noise before the last step at side 16
+
+# At finer sides: large patches, then patches of 8 below 0.6 times the noise that was added.
 _AT_32 = (_Stage(12, 4, False, kernel.AROUND_KEPT, 12), _Stage(8, 4, True, kernel.AROUND_KEPT, 12))
-# The coarser side has set the patches' means.
-_BEYOND = (_Stage(16, 8, True, kernel.AROUND_KEPT, 12), _Stage(8, 4, True, kernel.AROUND_KEPT, 12))
+_BEYOND_32 = (_Stage(16, 8, True, kernel.AROUND_KEPT, 12), _Stage(8, 4, True, kernel.AROUND_KEPT, 12))
+_SMALL_BELOW = 0.6
+_FINE_NOISE = (0.08, 0.06, 0.04)  # added at sides 32, 64, and 128 and above
+_FINE_STEPS = (5, 5, 4)
+_FINE_END = 0.012  # noise before the last step
+
+_CARRIED = 16  # components carried to a finer side, nearest first
+_SECOND_WEIGHT = np.float32(0.3)  # factor for components from the second nearest position of a coarser grid
+_SHARPNESS = 3  # power of the Hann window: one patch dominates each pixel, since means of several blur
 
 
 def drawn_image(
@@ -49,31 +59,33 @@ def drawn_image(
     """Draw an image.
 
     Args:
-        start: (channels, 16, 16) with noise of standard deviation ``sigma``.
+        start: (channels, 16, 16), a layout with noise of standard deviation ``sigma``.
         sigma: Above 0.03.
         views: Photos that the image is made of, (n, channels, side, side) at sides 16, 32, ..., S.
-        options: Dials.
-        rng: Gives all further noise.
+        options: The options.
+        rng: Source of all further noise.
 
     Returns:
         (channels, S, S), gray levels in about 0..1.
     """
     image = start.copy()
-    sigmas = _ladder(sigma, COARSE_END, options.steps)
-    limits = (_MIDDLE * options.locality, options.locality)
+    sigmas = np.geomspace(sigma, _COARSE_END, options.steps).tolist()
+    limits = (_MIDDLE_BELOW * options.locality, options.locality)
     stages = [_COARSE[sum(noise <= limit for limit in limits)] for noise in sigmas]
-    codes, weights = _anneal(image, views[0], stages, sigmas, None, options, rng)
+    codes, weights = _anneal(image, views[0], stages, sigmas, options, np.zeros((0, 0), np.int32))
     for depth, level in enumerate(views[1:]):
-        first, second = _BEYOND if depth else _AT_32
-        noise, steps = _FINE[min(depth, len(_FINE) - 1)]
-        codes, weights = _carried(codes, weights, stages[-1], first, image.shape[1], 2)
+        large, small = _BEYOND_32 if depth else _AT_32
+        added, steps = _FINE_NOISE[min(depth, 2)], _FINE_STEPS[min(depth, 2)]
+        codes, weights = _carried(codes, weights, stages[-1], large, image.shape[1], 2)
+        # Cover the image with one component at each position, chosen at random, without any noise.
+        cover = large._replace(search=kernel.AS_KEPT, keep=1)
         image = doubled(image)
-        _lay(image, level, first, _chosen(codes, weights, rng))
-        image += np.float32(noise) * rng.standard_normal(image.shape, np.float32)
-        sigmas = _ladder(noise, _FINE_END, steps)
-        stages = [first if left > _SMALL_BELOW * noise else second for left in sigmas]
+        _run(image, level, _chosen(codes, weights, rng), cover, np.array([1, 0], np.float32))
+        image += np.float32(added) * rng.standard_normal(image.shape, np.float32)
+        sigmas = np.geomspace(added, _FINE_END, steps).tolist()
+        stages = [large if noise > _SMALL_BELOW * added else small for noise in sigmas]
         codes = np.ascontiguousarray(codes[:, :_CARRIED])
-        codes, weights = _anneal(image, level, stages, sigmas, codes, options, rng)
+        codes, weights = _anneal(image, level, stages, sigmas, options, codes)
     return image
 
 
@@ -82,30 +94,26 @@ def _anneal(
     views: Floats,
     stages: Sequence[_Stage],
     sigmas: Sequence[float],
-    codes: Codes | None,
     options: LocalOptions,
-    rng: np.random.Generator,
+    codes: Codes,
 ) -> tuple[Codes, Floats]:
-    """Take the noise out of an image in place, a stage for each sigma; ``codes`` are the first stage's.
+    """Remove the noise of an image in place, with the stage and the noise level of each step.
+
+    ``codes`` are the candidates of the first stage, unless it searches all places.
 
     Returns:
         The last stage's codes and their weights.
     """
-    ladder = np.array([*sigmas, 0], np.float32)
-    found = None if codes is None else (codes, np.zeros(codes.shape, np.float32))
-    before = stages[0]
-    for stage in dict.fromkeys(stages):
-        first = stages.index(stage)
-        count = stages.count(stage)
-        if found is None or stage.search >= 0:
-            found = _nothing()
-        elif stage != before:
-            found = _carried(*found, before, stage, image.shape[1], 1)
-        noise = rng.standard_normal((count if options.eta else 0, *image.shape), np.float32)
-        found = _run(image, views, found[0], stage, ladder[first : first + count + 1], options, noise)
+    levels = np.array([*sigmas, 0], np.float32)
+    weights, before = np.zeros((0, 0), np.float32), stages[0]
+    for stage, group in groupby(range(len(stages)), key=lambda step: stages[step]):
+        steps = list(group)
+        if stage != before and stage.search < 0:
+            codes, weights = _carried(codes, weights, before, stage, image.shape[1], 1)
+        run = levels[steps[0] : steps[-1] + 2]
+        codes, weights = _run(image, views, codes, stage, run, options.bandwidth, options.gain)
         before = stage
-    assert found is not None
-    return found
+    return codes, weights
 
 
 def _run(
@@ -114,93 +122,63 @@ def _run(
     codes: Codes,
     stage: _Stage,
     sigmas: Floats,
-    options: LocalOptions,
-    noise: Floats,
+    bandwidth: float = 0,
+    gain: float = 1,
 ) -> tuple[Codes, Floats]:
+    """Call the kernel with the arguments in its order and types."""
     window, cover = _windows(image.shape[1], stage.size, stage.stride)
+    patches = (window, cover, stage.stride, stage.search, stage.centred, stage.keep)
     found: tuple[Codes, Floats] = kernel.anneal(
-        image,
-        views,
-        codes,
-        window,
-        cover,
-        stage.stride,
-        stage.search,
-        stage.centred,
-        stage.keep,
-        sigmas,
-        float(options.bandwidth),
-        float(options.gain),
-        _GAIN_BELOW,
-        float(options.eta),
-        noise,
+        image, views, codes, *patches, sigmas, float(bandwidth), float(gain)
     )
     return found
-
-
-def _lay(image: Floats, views: Floats, stage: _Stage, one: Codes) -> None:
-    """Cover an image in place with one component at each position, blended."""
-    taken = stage._replace(search=kernel.AS_KEPT, keep=1)
-    plain = LocalOptions(gain=1)
-    _run(
-        image, views, one, taken, np.array([1, 0], np.float32), plain, np.zeros((0, *image.shape), np.float32)
-    )
 
 
 def _chosen(codes: Codes, weights: Floats, rng: np.random.Generator) -> Codes:
     """One component at each position, drawn by its weight."""
     bounds = np.cumsum(weights, axis=1)
     drawn = (bounds <= bounds[:, -1:] * rng.random((len(codes), 1), np.float32)).sum(1)
-    # Rounding may point past the last component; the nearest one is always there.
-    drawn[drawn == codes.shape[1]] = 0
+    drawn[drawn == codes.shape[1]] = 0  # by rounding; the nearest component always exists
     return np.take_along_axis(codes, drawn[:, None], 1)
 
 
 def _carried(
     codes: Codes, weights: Floats, old: _Stage, new: _Stage, side: int, scale: int
 ) -> tuple[Codes, Floats]:
-    """Components of one grid handed to another, at the same side or at twice the side."""
-    limit = side * scale - new.size
-    found: tuple[Codes, Floats] = kernel.carry(
-        codes,
-        weights,
-        _nearest(old, new, side, scale),
-        side.bit_length() - 1,
-        (side - old.size) // old.stride + 1,
-        old.stride,
-        scale,
-        limit,
-        limit // new.stride + 1,
-        new.stride,
-    )
-    return found
+    """Move components to the positions of another stage, at the same or (``scale`` 2) at twice the side.
+
+    Each new position gets the components of the two nearest old positions, at the same place in the image
+    relative to the position: codes (new positions, 2 k) and weights, which do not sum to 1.
+    """
+    near, origins, new_origins = _grids(old, new, side, scale)
+    bits, limit = side.bit_length() - 1, side * scale - new.size
+    places = np.stack([(codes >> bits) & (side - 1), codes & (side - 1)])
+    shifts = (places - origins[:, :, None])[:, near] * scale
+    rows, columns = np.clip(shifts + new_origins[:, :, None, None], 0, limit)
+    new_bits, old_views = bits + scale - 1, codes[near] >> (2 * bits)  # negative where there is no code
+    moved = (((old_views << new_bits) + rows) << new_bits) + columns
+    shares = weights[near]
+    shares[:, 1] *= _SECOND_WEIGHT
+    return moved.reshape(len(near), -1), shares.reshape(len(near), -1)
 
 
 @lru_cache
-def _nearest(old: _Stage, new: _Stage, side: int, scale: int) -> Codes:
-    """The two old positions whose centres are nearest to each new one: (new positions, 2)."""
-    before = np.arange(0, side - old.size + 1, old.stride) + old.size / 2
-    after = (np.arange(0, side * scale - new.size + 1, new.stride) + new.size / 2) / scale
+def _grids(old: _Stage, new: _Stage, side: int, scale: int) -> tuple[Codes, Codes, Codes]:
+    """The two old positions nearest to each new one, (new positions, 2), and both grids' (2, positions)."""
+    sides = ((old, side), (new, side * scale))
+    starts = [np.arange(0, length - stage.size + 1, stage.stride) for stage, length in sides]
+    before, after = starts[0] + old.size / 2, (starts[1] + new.size / 2) / scale
     apart = (after[:, None] - before) ** 2
     squares = apart[:, None, :, None] + apart[None, :, None, :]
     order = squares.reshape(len(after) ** 2, -1).argsort(axis=1, kind="stable")
-    # A lone position counts twice.
-    return np.ascontiguousarray(np.resize(order[:, :2].T, (2, len(order))).T, np.int32)
-
-
-@lru_cache
-def _ladder(first: float, last: float, steps: int) -> tuple[float, ...]:
-    """Noise levels from first to last, in equal ratios."""
-    return tuple(np.geomspace(first, last, steps).tolist())
-
-
-def _nothing() -> tuple[Codes, Floats]:
-    return np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32)
+    near = np.resize(order[:, :2].T, (2, len(order))).T  # a lone position counts twice
+    origins = [np.stack(np.meshgrid(one, one, indexing="ij")).reshape(2, -1) for one in starts]
+    return near.astype(np.int32), origins[0].astype(np.int32), origins[1].astype(np.int32)
 
 
 @lru_cache
 def _windows(side: int, size: int, stride: int) -> tuple[Floats, Floats]:
-    """A blending window, never zero, and the sum of all positions' windows over each pixel."""
+    """A blending window, never zero, and the sum of the windows of all positions over each pixel."""
     line = np.hanning(size + 2)[1:-1] ** _SHARPNESS
     window = (line[:, None] * line + 1e-3).astype(np.float32)
     cover = np.zeros((side, side), np.float32)

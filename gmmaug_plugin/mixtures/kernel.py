@@ -1,10 +1,10 @@
 """The compiled steps of the local mixture: candidates, distances, weights, patches, blending.
 
-Images and photos are float32 (channels, side, side), gray levels in 0..1, the side 2**bits. A *code* is a
-patch's place in the photos: ``(view * side + row) * side + column`` of its upper left pixel, -1 for none.
-Patches stand on a grid of ``stride`` pixels and are numbered row by row.
+Images and photos are float32 (channels, side, side), gray levels in 0..1, the side 2**bits. *Positions* are
+the places of the image's own patches: a grid of ``stride`` pixels, numbered row by row. A *code* is the place
+of a patch in the photos: ``(view * side + row) * side + column`` of its upper left pixel, negative for none.
 
-Plain loops throughout: each array expression would cost a second of compilation.
+Plain loops throughout, since each array expression adds a second to the compilation.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,16 @@ Codes = NDArray[np.int32]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 AS_KEPT = -2
+"""Value of ``search``: the codes given are the only candidates."""
+
 AROUND_KEPT = -1
+"""Value of ``search``: candidates are the codes found before, the places around, and the neighbours' best."""
 
 _FAR = np.float32(3e38)
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
-_LEAST_WEIGHT = np.float32(1e-3)  # components below it change no gray level, and cost as much as any
-_SECOND_WEIGHT = np.float32(0.3)  # of the second nearest position's components, handed to a finer grid
+_LEAST_WEIGHT = np.float32(1e-3)  # lighter components change no gray level but cost as much as others
+_GAIN_BELOW = np.float32(0.5)  # noise below which means get more contrast; above it they are rightly flat
 
 
 def _compiled(function: Function) -> Function:
@@ -41,7 +44,7 @@ def _compiled(function: Function) -> Function:
 
 @_compiled
 def _everywhere(y: int, x: int, radius: int, limit: int, n_views: int, bits: int, codes: Codes) -> int:
-    """Candidates: every place within ``radius`` of (y, x), in every view; their number."""
+    """Write all places within ``radius`` of (y, x), in every view, to ``codes``; return their number."""
     n = 0
     for v in range(n_views):
         for row in range(max(y - radius, 0), min(y + radius, limit) + 1):
@@ -53,9 +56,10 @@ def _everywhere(y: int, x: int, radius: int, limit: int, n_views: int, bits: int
 
 @_compiled
 def _append(code: int, codes: Codes, n: int, table: Codes) -> int:
-    """Append a code if it was not seen lately; without branches, which nothing could predict.
+    """Append a code unless it is a duplicate, and return the new number of codes.
 
-    ``table`` holds codes by their hashes, a power of two of them; a code pushed out by another comes twice.
+    ``table`` is a hash table whose size is a power of two; a colliding code replaces the older one, which may
+    then be appended twice. No branches: the processor could not predict them.
     """
     slot = ((code * 0x9E3779B1) >> 16) & (len(table) - 1)
     new = table[slot] != code
@@ -68,7 +72,11 @@ def _append(code: int, codes: Codes, n: int, table: Codes) -> int:
 def _around(
     i: int, j: int, grid: int, stride: int, limit: int, bits: int, kept: Codes, codes: Codes, table: Codes
 ) -> int:
-    """Candidates: what this position kept and one pixel around it, and the best of its four neighbours."""
+    """Write the candidates of ``AROUND_KEPT`` for position (i, j) to ``codes``; return their number.
+
+    They are the position's codes, the places one pixel around them, and the best codes of its four
+    neighbours, shifted by the distance of the positions.
+    """
     for slot in range(len(table)):
         table[slot] = -1
     n, last, p = 0, (1 << bits) - 1, i * grid + j
@@ -113,7 +121,7 @@ def _distances(
     centred: bool,
     distances: Floats,
 ) -> None:
-    """Squared distances to ``n`` candidates, means over channels; ``centred``: without the patches' means."""
+    """Squared distances to ``n`` candidates, averaged over channels; ``centred``: without the means."""
     area, side, pixels = 1 << (2 * bits), 1 << bits, size * size
     for m in range(n):
         code = int(codes[m])
@@ -132,7 +140,7 @@ def _distances(
 
 @_compiled
 def _select(codes: Codes, distances: Floats, n: int, kept: Codes, nearest: Floats) -> None:
-    """The nearest of ``n`` candidates in order, as many as ``kept`` holds; -1 where there are fewer."""
+    """Fill ``kept`` with the nearest of ``n`` candidates in order, and with -1 if there are fewer."""
     last = len(kept) - 1
     for q in range(len(kept)):
         kept[q], nearest[q] = -1, _FAR
@@ -181,10 +189,10 @@ def _mean(
     zeros: Floats,
     mean: Floats,
 ) -> None:
-    """The components' weighted mean, its contrast scaled up to the components' own by at most ``gain``.
+    """Weighted mean of the components, its contrast raised to that of the components by at most ``gain``.
 
-    ``centred`` gives each channel the mean of ``patch`` in place of the components'. ``zeros`` is a
-    channel's size.
+    With ``centred`` each channel has the mean of ``patch`` instead of the components'. ``zeros`` is an array
+    of zeros of a channel's size.
     """
     area, side, pixels = 1 << (2 * bits), 1 << bits, np.float32(size * size)
     for k in range(len(mean)):
@@ -227,23 +235,13 @@ def _blend(
 
 
 @_compiled
-def _step(
-    image: Floats,
-    total: Floats,
-    cover: Floats,
-    ratio: np.float32,
-    fresh: np.float32,
-    noise: Floats,
-    step: int,
-) -> None:
-    """Euler's step: the denoised image, ``ratio`` of what was noise, and ``fresh`` noise."""
+def _step(image: Floats, total: Floats, cover: Floats, ratio: np.float32) -> None:
+    """Euler's step: the denoised image plus ``ratio`` times the noise."""
     for c in range(image.shape[0]):
         for y in range(image.shape[1]):
             for x in range(image.shape[2]):
                 clean = total[c, y, x] / cover[y, x]
                 image[c, y, x] = clean + ratio * (image[c, y, x] - clean)
-                if fresh > _ZERO:
-                    image[c, y, x] += fresh * noise[step, c, y, x]
 
 
 @_compiled
@@ -260,11 +258,8 @@ def anneal(
     sigmas: Floats,
     bandwidth: float,
     gain: float,
-    gain_below: float,
-    eta: float,
-    noise: Floats,
 ) -> tuple[Codes, Floats]:
-    """Bring an image in place from noise ``sigmas[0]`` down to ``sigmas[-1]``, with patches of one size.
+    """Reduce the noise of an image in place from ``sigmas[0]`` to ``sigmas[-1]``, with patches of one size.
 
     Args:
         image: (channels, side, side), with noise of standard deviation ``sigmas[0]``.
@@ -272,17 +267,13 @@ def anneal(
         kept: Codes (positions, k) found before; not read when ``search`` is 0 or more.
         window: Blending weights of a patch, (size, size), size a multiple of 4.
         cover: The sum of the windows over each pixel, (side, side).
-        stride: Pixels between positions; the side less ``size`` is a multiple of it.
-        search: The candidates. ``AS_KEPT``: the codes kept; ``AROUND_KEPT``: those, the places around and the
-            neighbours' best; 0 or more: all places within so many pixels, in all views.
-        centred: Compare and take patches without their means.
-        keep: Number of components that a posterior is made of.
+        stride: Pixels between positions; a divisor of the side less ``size``.
+        search: ``AS_KEPT``, ``AROUND_KEPT``, or a radius in pixels: all places within it, in all views.
+        centred: Compare and average patches without their means.
+        keep: Number of nearest candidates that become components.
         sigmas: Noise before each step and after the last.
         bandwidth: Standard deviation of each component.
-        gain: Greatest scaling of a mean's contrast, used where the noise is below ``gain_below``.
-        gain_below: See ``gain``.
-        eta: Share of the noise that is fresh after each step, 0..1.
-        noise: Standard normal values (steps, channels, side, side); may be empty if ``eta`` is 0.
+        gain: Largest scaling of a mean's contrast, applied at noise below 0.5.
 
     Returns:
         Codes (positions, keep) of the last step's components, nearest first, and their posterior weights.
@@ -310,7 +301,7 @@ def anneal(
         sigma = sigmas[step]
         variance = sigma * sigma + np.float32(bandwidth * bandwidth)
         share = np.float32(bandwidth * bandwidth) / variance
-        scale = np.float32(gain) if sigma < gain_below else _ONE
+        scale = np.float32(gain) if sigma < _GAIN_BELOW else _ONE
         for k in range(len(sums)):
             sums[k] = _ZERO
         for p in range(grid * grid):
@@ -330,55 +321,7 @@ def anneal(
             _posterior(nearest, found[p], variance, weights[p])
             _mean(patch, flat, found[p], weights[p], size, channels, bits, centred, scale, zeros, mean)
             _blend(patch, mean, share, window, y, x, total)
-        ratio = sigmas[step + 1] / sigma * np.float32(np.sqrt(1 - eta * eta))
-        _step(image, total, cover, ratio, np.float32(eta) * sigmas[step + 1], noise, step)
+        _step(image, total, cover, sigmas[step + 1] / sigma)
         kept = found
         found, spare = spare, found
     return kept, weights
-
-
-@_compiled
-def carry(
-    codes: Codes,
-    weights: Floats,
-    near: Codes,
-    bits: int,
-    grid: int,
-    stride: int,
-    scale: int,
-    limit: int,
-    new_grid: int,
-    new_stride: int,
-) -> tuple[Codes, Floats]:
-    """Hand components to another grid, at the same side or (``scale`` 2) at twice the side.
-
-    Args:
-        codes: (positions, k) on the old grid.
-        weights: (positions, k), posterior weights.
-        near: (new positions, 2), the old positions whose centres are nearest to each new one.
-        bits: The old side is 2**bits.
-        grid: Old positions in a row.
-        stride: Pixels between old positions.
-        scale: New side over old side, 1 or 2.
-        limit: Last row and column of a new patch.
-        new_grid: New positions in a row.
-        new_stride: Pixels between new positions.
-
-    Returns:
-        Codes (new positions, 2 k), the nearer position's first, and weights, which do not sum to 1.
-    """
-    k, last, new_bits = codes.shape[1], (1 << bits) - 1, bits + scale - 1
-    out, shares = np.empty((len(near), 2 * k), np.int32), np.empty((len(near), 2 * k), np.float32)
-    for p in range(len(near)):
-        for m in range(2 * k):
-            old, q = int(near[p, m // k]), m % k
-            code = int(codes[old, q])
-            out[p, m] = -1
-            shares[p, m] = _ZERO
-            if code >= 0:
-                row = scale * (((code >> bits) & last) - old // grid * stride) + p // new_grid * new_stride
-                column = scale * ((code & last) - old % grid * stride) + p % new_grid * new_stride
-                row, column = min(max(row, 0), limit), min(max(column, 0), limit)
-                out[p, m] = ((((code >> (2 * bits)) << new_bits) + row) << new_bits) + column
-                shares[p, m] = weights[old, q] if m < k else weights[old, q] * _SECOND_WEIGHT
-    return out, shares

@@ -1,0 +1,127 @@
+"""Options of the mixtures: the single place that declares them, their defaults, ranges and help texts."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+from gmmaug_plugin.checks import one_of, real_number, whole_number
+
+MIN_SIDE = 16
+"""Side of the coarsest level of the local mixture, and of the smallest images."""
+
+MAX_SIDE = 512
+"""Side of the largest images that the local mixture draws."""
+
+MIN_STRENGTH, MAX_STRENGTH = 0.04, 3.0
+"""Range of ``strength``: at the upper end the noise hides the layout completely."""
+
+_MAX_BANDS = 5  # of detail: one for each side above 16, up to 512
+
+
+def _option(default: Any, text: str, **metadata: Any) -> Any:
+    """A dataclass field; the text is also the help of the command line."""
+    return field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclass(frozen=True)
+class LocalOptions:
+    """Options of the local mixture; noise is a standard deviation of gray levels in 0..1.
+
+    ``detail`` is one factor for all sides, or one for each of the sides 32, 64, ...
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    views: int = _option(16, "Photos or mirror images that one image is made of.")
+    strength: float = _option(
+        0.8, "Noise added to a photo for an image's layout; larger: newer layouts, less coherent."
+    )
+    locality: float = _option(0.8, "Noise below which patches shrink; larger: fewer copies, weaker layout.")
+    detail: float | tuple[float, ...] = _option(
+        1.25, "Factor of the contrast of detail at sides above 16; 1: that of blended patches.", type=float
+    )
+    bandwidth: float = _option(0.0, "Standard deviation of each patch's Gaussian, gray levels in 0..1.")
+    gain: float = _option(2.0, "Largest factor of the contrast of mean patches.")
+    steps: int = _option(20, "Steps from noise to an image of side 16.")
+
+    draws_copies: ClassVar[bool] = False
+    """Whether the mixture is meant to draw copies of photos, so that none are refused."""
+
+    def __post_init__(self) -> None:
+        whole_number("views", self.views, 1, 4096)
+        whole_number("steps", self.steps, 2, 1000)
+        real_number("strength", self.strength, MIN_STRENGTH, MAX_STRENGTH)
+        real_number("locality", self.locality, 0, MAX_STRENGTH)
+        real_number("bandwidth", self.bandwidth, 0, 1)
+        real_number("gain", self.gain, 1, 10)
+        if not 1 <= len(self.detail_factors) <= _MAX_BANDS:
+            raise ValueError(f"detail must be 1 to {_MAX_BANDS} numbers. Received: {self.detail}")
+        for factor in self.detail_factors:
+            real_number("detail", factor, 0, 4)
+
+    @property
+    def detail_factors(self) -> tuple[float, ...]:
+        """``detail`` as a tuple, at least one factor."""
+        return tuple(self.detail) if isinstance(self.detail, list | tuple) else (self.detail,)
+
+
+@dataclass(frozen=True)
+class PCAOptions:
+    """Options of a PCA mixture.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    n_components: int | str = _option(
+        "auto", 'Gaussians: a number, a range to scan like "1:600:10", or "auto".'
+    )
+    criterion: Literal["aic", "bic"] = _option(
+        "aic", "Criterion that chooses the number of Gaussians.", choices=("aic", "bic")
+    )
+    variance: float = _option(0.99, "Share of the variance that principal components keep, or their number.")
+    recipe: Literal["seed"] | None = _option(
+        None, "seed: the original notebook; only n_components and criterion apply then.", choices=("seed",)
+    )
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if "choices" in option.metadata and value != option.default:
+                one_of(option.name, value, option.metadata["choices"])
+        if not (0 < self.variance < 1 or (self.variance >= 1 and float(self.variance).is_integer())):
+            raise ValueError(
+                "variance must be a share between 0 and 1 or a whole number of principal components. "
+                f"Received: {self.variance!r}"
+            )
+        self.candidates(1)
+
+    @property
+    def draws_copies(self) -> bool:
+        """Whether the mixture is meant to draw copies of photos, so that none are refused."""
+        return self.recipe == "seed"
+
+    def candidates(self, n_photos: int) -> tuple[int, ...]:
+        """Numbers of components to try for a class of ``n_photos``, ascending, none above ``n_photos``."""
+        text = str(self.n_components).strip()
+        if text == "auto" and self.recipe == "seed":
+            text = "1:600:10"  # the notebook's numbers
+        if text == "auto":
+            # Components of fewer than 20 photos copy them; above 128 the likelihood hardly rises.
+            greatest = min(128, max(1, n_photos // 20))
+            ladder = {round(2 ** (step / 2)) for step in range(2 * greatest.bit_length())}
+            return tuple(sorted(k for k in ladder | {greatest} if k <= greatest))
+        try:
+            numbers = [int(number) for number in text.split(":")]
+            found = list(range(*numbers)) if len(numbers) > 1 else numbers
+        except (TypeError, ValueError):
+            found = []
+        if not found or min(found) < 1:
+            raise ValueError(
+                'n_components must be "auto", a whole number of at least 1 or a range "start:stop:step". '
+                f"Received: {self.n_components!r}"
+            )
+        return tuple(k for k in sorted(found) if k <= n_photos)
+
+
+MixtureOptions = LocalOptions | PCAOptions
