@@ -1,4 +1,4 @@
-"""Measures of images beside photos: copies, distances, contrast, features. They know arrays alone."""
+"""Measures of images (arrays) next to the same measures of photos: copies, distances, contrast."""
 
 from gmmaug_plugin.evaluation.copies import CopyDetector, CopyRates, NoDifferentPhotosError
 from gmmaug_plugin.evaluation.measures import Measure

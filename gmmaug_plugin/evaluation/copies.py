@@ -1,77 +1,77 @@
-"""Copies: which images are training photos, turned, brightened or veiled, and how often real photos seem so.
+"""Copies: images that are a training photo again, possibly turned, mirrored, brightened or under fog.
 
-**The measure.** An image is a copy in a space if it is nearer to a training photo of its class, in any of
-the eight symmetries of the square, than the 1st percentile of the distances from real photos to their
-nearest other training photo (of the same class, in any symmetry). There are three spaces, see
-:mod:`gmmaug_plugin.evaluation.nearest`. The idea of judging a sample's nearest training photo by the
-distances of real, unseen photos is that of C. Meehan, K. Chaudhuri, S. Dasgupta, *A Non-Parametric Test to
-Detect Data-Copying in Generative Models*, AISTATS 2020; percentile, spaces and symmetries are the
-project's own.
+**Definition.** An image is a copy in a space if its distance to the nearest training photo of its class, in
+any of the eight symmetries of the square, is below a threshold. The threshold is the 1st percentile of the
+same distance of up to 600 training photos of the class, each compared with all others except its
+near-duplicates. So about 1% of real photos count as copies of others. Judging distances to training photos by
+those of real photos is the idea of C. Meehan, K. Chaudhuri, S. Dasgupta, *A Non-Parametric Test to Detect
+Data-Copying in Generative Models*, AISTATS 2020; percentile, spaces and symmetries are the project's own.
 
-**The real photos.** These are the photos held back, and the training photos themselves, each left out in
-turn. The held-back ones alone are too few: the 1st percentile of 86 distances lies between the two smallest
-of them, and cuts off 0.3% of all real photos or 9%, by luck. Near-duplicates of a photo are left out with
-it: a photo that was saved twice does not show how much different photos resemble each other.
+**Spaces.** Each space alone misses some copies:
 
-**The same figure of real photos** is the share of training photos, each left out in turn, below the
-threshold: about 1% by construction.
+===========  ==================================================  ==========================================
+space        point of an image                                   finds copies
+===========  ==================================================  ==========================================
+raw          gray levels                                         with noise, blurred
+contrast     gray levels with mean 0 and norm 1                  also with other brightness or contrast
+high_pass    gray levels minus a Gaussian blur of sigma size/32  with noise, other brightness or contrast,
+             (4 at 128 pixels), with mean 0 and norm 1           under fog, slightly blurred
+===========  ==================================================  ==========================================
 
 **Limits.** Color images are compared by their luma, images larger than 128 pixels at 128, and with at most
-7,000 training photos (460 MB): copies of other photos go unseen.
+7,000 training photos (460 MB): copies of other photos are not found.
 """
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import fisher_exact
 
-from gmmaug_plugin.checks import one_of
-from gmmaug_plugin.evaluation.measures import as_gray
-from gmmaug_plugin.evaluation.nearest import SPACES, PhotoBank, Space, turned
-from gmmaug_plugin.photos import near_duplicates
+from gmmaug_plugin.checks import image_stack
+from gmmaug_plugin.photos import near_duplicates, to_grayscale
 from gmmaug_plugin.resizing import resize_images
 from gmmaug_plugin.threads import core_count, limited_threads
 
-__all__ = ["SPACES", "CopyDetector", "CopyRates", "Nearest", "NoDifferentPhotosError", "Space"]
+Space = Literal["raw", "contrast", "high_pass"]
+SPACES: tuple[Space, ...] = get_args(Space)
+Floats = NDArray[np.float32]
+Images = NDArray[np.uint8]
 
-PERCENTILE = 1.0
-"""Of the distances between real photos: nearer images count as copies."""
+PERCENTILE = 1.0  # of the distances between real photos: nearer images count as copies
+MAX_COMPARED = 7_000  # training photos, of all classes together
+MAX_SIZE = 128  # height and width in pixels of compared images
+MAX_REAL = 600  # training photos of a class that a threshold is measured on
+FALSE_ALARMS = 0.01  # significance level of CopyRates.exceeds, for all spaces together
 
-MAX_COMPARED = 7_000
-"""Training photos that images are compared with, of all classes."""
-
-MAX_SIZE = 128
-"""Height and width in pixels at which images are compared, at most."""
-
-MAX_REAL = 600
-"""Training photos, and held-back photos, of a class that thresholds are measured on, at most."""
-
-FALSE_ALARMS = 0.01
-"""Significance level of :meth:`CopyRates.exceeds`, over all spaces together."""
-
-_LEAST_DISTANCE = 1e-4
-"""Exact copies are nearer than this in spite of rounding, so they count whatever the photos are."""
+_LEAST_DISTANCE = 1e-4  # of thresholds: exact copies are nearer in spite of rounding
+_LEAST_NORM = 0.5  # in gray levels, of images that are not flat: one level in one pixel exceeds it
+_TOLERANCE = 1e-4  # above the relative error of products at half precision
+_MOST_CANDIDATES = 8
+_IMAGES_AT_ONCE, _PHOTOS_AT_ONCE = 64, 256
+_FOUND = np.dtype([("photo", np.int32), ("symmetry", np.int8), ("distance", np.float32)])
 
 
 class NoDifferentPhotosError(ValueError):
-    """No class has two photos that differ, so no distance between photos is known."""
+    """No class has two photos that differ, so there is no distance between photos."""
 
 
 @dataclass(frozen=True)
 class CopyRates:
-    """How many images are copies, beside how many real photos seem to be.
+    """Share of copies among images, and the same share among real photos.
 
     Attributes:
         rates: Space -> share of the images that are copies, 0..1.
-        real_rates: Space -> the same share of real photos against each other, classes weighted as they are
-            among the images.
+        real_rates: Space -> share of real photos that count as copies of other real photos, 0..1; classes
+            are weighted by their number of images.
         n: Number of images.
-        n_real: Number of real photos counted, of the classes of the images.
+        n_real: Number of real photos in the classes of the images.
     """
 
     rates: Mapping[Space, float]
@@ -80,26 +80,22 @@ class CopyRates:
     n_real: int
 
     def exceeds(self) -> tuple[Space, ...]:
-        """Spaces in which the images copy more than real photos do, by more than chance explains.
+        """Spaces in which significantly more images than real photos are copies.
 
         Fisher's exact test, one-sided, of the two counts (R. A. Fisher, *The Design of Experiments*, 1935,
         chapter 2), at a third of :data:`FALSE_ALARMS` in each of the three spaces.
         """
-        return tuple(space for space in SPACES if self._p_value(space) <= FALSE_ALARMS / len(SPACES))
-
-    def _p_value(self, space: Space) -> float:
-        copies, real = round(self.rates[space] * self.n), round(self.real_rates[space] * self.n_real)
-        return float(hypergeom.sf(copies - 1, self.n + self.n_real, copies + real, self.n))
+        found = []
+        for space in SPACES:
+            copies, real = round(self.rates[space] * self.n), round(self.real_rates[space] * self.n_real)
+            table = np.array([[copies, self.n - copies], [real, self.n_real - real]])
+            if fisher_exact(table, alternative="greater").pvalue <= FALSE_ALARMS / len(SPACES):
+                found.append(space)
+        return tuple(found)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain JSON values; rates are shares, 0..1."""
-        return {
-            "rates": dict(self.rates),
-            "real_rates": dict(self.real_rates),
-            "n": self.n,
-            "n_real": self.n_real,
-            "exceeds": list(self.exceeds()),
-        }
+        """All fields and ``exceeds`` as plain JSON values."""
+        return {**asdict(self), "exceeds": list(self.exceeds())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,303 +104,324 @@ class Nearest:
 
     Attributes:
         indices: int32 (n,), positions among the training photos.
-        symmetries: int8 (n,), 0..7, how each photo is turned to be nearest.
-        distances: float32 (n,), Euclidean, in the units of the space ("raw": gray levels);
-            0 for exact copies.
-        ratios: float32 (n,), distances over the threshold of the class: below 1 an image is a copy.
+        symmetries: int8 (n,), 0..7, how each photo is turned to be nearest, see :func:`turned`.
+        ratios: float32 (n,), distance divided by the threshold of the class: an image below 1 is a copy.
         training: The training photos, uint8 (m, size, size) or (m, size, size, 3).
     """
 
     indices: NDArray[np.int32]
     symmetries: NDArray[np.int8]
-    distances: NDArray[np.float32]
-    ratios: NDArray[np.float32]
-    training: NDArray[np.uint8]
+    ratios: Floats
+    training: Images
 
-    def photo(self, index: int) -> NDArray[np.uint8]:
-        """The training photo nearest to an image, turned as it matches, uint8 (size, size[, 3])."""
-        # Channels first, so that the last two axes turn; moved back for a grayscale photo they are the same.
-        photo = np.moveaxis(np.atleast_3d(self.training[self.indices[index]]), 2, 0)
-        shown = np.moveaxis(turned(photo, int(self.symmetries[index])), 0, 2)
-        return np.ascontiguousarray(shown.reshape(self.training.shape[1:]), np.uint8)
-
-
-@dataclass(frozen=True)
-class _Thresholds:
-    """Thresholds of one class: a distance per space, and the number of real photos nearer than it."""
-
-    distances: Mapping[Space, float]
-    n_below: Mapping[Space, int]
-    n_real: int
+    def photo(self, index: int) -> Images:
+        """The training photo nearest to an image, turned to match it: uint8 (size, size[, 3])."""
+        photo = self.training[self.indices[index]][None]
+        return np.ascontiguousarray(turned(photo, int(self.symmetries[index]))[0])
 
 
 class CopyDetector:
     """Distinguishes copies of training photos from images that merely resemble them.
 
-    Nothing changes after construction, and any number of threads may use one detector.
+    Immutable and thread-safe.
 
     Args:
-        training: The photos that images are drawn from, uint8 (n, size, size) or (n, size, size, 3).
-        labels: int (n,), their classes; None if they have none, which counts as one class, 0.
-        held_back: Photos that no image is drawn from, of the same shape. Near-duplicates of training photos
-            among them are left out. None: thresholds come from the training photos alone.
-        held_back_labels: int (m,), their classes.
-        random_state: Seed; decides which photos are compared where there are too many.
-
-    Attributes:
-        real_rates: Space -> share of real photos, 0..1, that count as copies of other real photos.
-        n_real: Number of real photos counted for it.
+        training: Training photos, uint8 (n, size, size) or (n, size, size, 3), n at least 1.
+        labels: Classes of the photos, int (n,); None if they have none, which counts as one class, 0.
 
     Raises:
-        NoDifferentPhotosError: No class has two different photos. A single such class takes the smallest
-            threshold of the others.
-        ValueError: Shapes, sizes or labels do not fit.
-        TypeError: Images are not uint8 or labels no integers.
+        NoDifferentPhotosError: No class has two different photos. (A single such class takes the smallest
+            threshold of the other classes.)
+        ValueError: The photos are not square or the labels are not one per photo.
+        TypeError: The photos are not uint8 or the labels are not integers.
 
     Example:
-        >>> photos = np.random.default_rng(0).integers(0, 256, (60, 32, 32), np.uint8)
-        >>> detector = CopyDetector(photos[:40])
-        >>> detector.rates(photos[:40, :, ::-1]).rates["contrast"]
+        >>> photos = np.random.default_rng(0).integers(0, 256, (40, 32, 32), np.uint8)
+        >>> CopyDetector(photos).rates(photos[:, :, ::-1]).rates["contrast"]
         1.0
     """
 
-    def __init__(
-        self,
-        training: NDArray[np.uint8],
-        labels: ArrayLike | None = None,
-        held_back: NDArray[np.uint8] | None = None,
-        held_back_labels: ArrayLike | None = None,
-        *,
-        random_state: int = 0,
-    ) -> None:
-        photos = _compared("training", training, None)
-        codes = _classes("labels", labels, len(training))
-        if held_back is None:
-            held_back, held_back_labels = training[:0], None if labels is None else codes[:0]
-        unseen = _compared("held_back", held_back, training)
-        unseen_codes = _classes("held_back_labels", held_back_labels, len(held_back))
-        if (labels is None) != (held_back_labels is None):
-            raise ValueError(
-                "labels and held_back_labels must be given both or neither. Received: "
-                f"{'no labels' if labels is None else 'no held_back_labels'}"
-            )
+    def __init__(self, training: Images, labels: ArrayLike | None = None) -> None:
+        image_stack("training", training)
         self._training = training
-        rng = np.random.default_rng(random_state)
-        self._members = _choose_compared(codes, rng)
-
-        def measured(code: int) -> tuple[PhotoBank, _Thresholds | None]:
-            bank = PhotoBank(photos[self._members[code]])
-            own = np.random.default_rng([random_state, code])
-            return bank, _thresholds(bank, unseen[unseen_codes == code], own)
-
+        photos = self._comparable("training", training)
+        self._members = _choose_compared(labels, len(training))
         with limited_threads(), ThreadPoolExecutor(core_count()) as threads:
-            found = dict(zip(self._members, threads.map(measured, self._members), strict=True))
-        self._banks = {code: bank for code, (bank, _) in found.items()}
-        self._thresholds = _completed({code: thresholds for code, (_, thresholds) in found.items()})
-        self.real_rates, self.n_real = self._real(
-            {code: float((codes == code).mean()) for code in self._members}
-        )
+            made = threads.map(lambda code: _ClassPhotos(photos[self._members[code]], code), self._members)
+            self._classes = dict(zip(self._members, made, strict=True))
+        known = [one.thresholds for one in self._classes.values() if one.n_real]
+        if not known:
+            raise NoDifferentPhotosError(
+                "A threshold for copies needs a class with at least two different training photos. "
+                f"Received: {len(self._classes)} classes without"
+            )
+        for one in self._classes.values():
+            if not one.n_real:
+                one.thresholds = {space: min(other[space] for other in known) for space in SPACES}
 
     def of_class(self, code: int) -> "CopyDetector":
-        """The detector of one class alone, whose images and photos need no labels.
-
-        Args:
-            code: The class, among those of the training photos.
-        """
-        alone = copy(self)
-        alone._members = {0: np.arange(len(self._members[code]))}
-        alone._training = self._training[self._members[code]]
-        alone._banks = {0: self._banks[code]}
-        alone._thresholds = {0: self._thresholds[code]}
-        alone.real_rates, alone.n_real = alone._real({0: 1.0})
-        return alone
+        """The detector of one class, for images without labels; ``code`` is among the training labels."""
+        single = copy(self)
+        single._training = self._training[self._members[code]]
+        single._members = {0: np.arange(len(single._training))}
+        single._classes = {0: self._classes[code]}
+        return single
 
     @property
     def note(self) -> str | None:
-        """One plain sentence on unseen copies; None where images are compared with all photos."""
+        """A sentence on the photos that images are not compared with; None if there are none."""
         n_compared = sum(map(len, self._members.values()))
         if n_compared == len(self._training):
             return None
         return (
-            f"Copies are looked for among {n_compared:,} of the {len(self._training):,} training photos, "
-            "chosen at random: copies of the others go unseen."
+            f"Images are compared with {n_compared:,} of the {len(self._training):,} training photos, "
+            "chosen at random: copies of the others are not found."
         )
 
-    def ratios(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> NDArray[np.float32]:
+    def ratios(self, images: Images, labels: ArrayLike | None = None) -> Floats:
         """How near each image is to being a copy.
 
         Args:
-            images: uint8 (n, size, size) or (n, size, size, 3).
-            labels: int (n,), their classes, among those of the training photos; None if these have none.
+            images: uint8 (n, size, size) or (n, size, size, 3), n at least 1, size as of the training photos.
+            labels: Their classes, int (n,), among those of the training photos; None if these have none.
 
         Returns:
-            float32 (n,), the least of distance over threshold in the three spaces: below 1 an image is a
-            copy. An image's ratio does not depend on the other images.
+            float32 (n,), the least of distance divided by threshold in the three spaces: an image below 1 is
+            a copy. The ratio of an image does not depend on the other images.
 
         Raises:
             ValueError: Shapes, sizes or labels do not fit.
-            TypeError: Images are not uint8 or labels no integers.
+            TypeError: Images are not uint8 or labels are not integers.
         """
-        ratios = np.full(len(images), np.inf, np.float32)
-        for space in self._nearest(images, labels, SPACES).values():
-            np.minimum(ratios, space.ratios, out=ratios)
-        return ratios
+        return np.asarray(np.min([one.ratios for one in self.nearest(images, labels).values()], axis=0))
 
-    def rates(self, images: NDArray[np.uint8], labels: ArrayLike | None = None) -> CopyRates:
-        """Count copies among images.
+    def rates(self, images: Images, labels: ArrayLike | None = None) -> CopyRates:
+        """Shares of copies in the three spaces, and those of real photos of the same classes.
 
-        Args:
-            images: uint8 (n, size, size) or (n, size, size, 3), n at least 1.
-            labels: As for :meth:`ratios`.
-
-        Returns:
-            The shares of copies in the three spaces, beside those of real photos of the same classes.
-
-        Raises:
-            ValueError: There are no images, or shapes, sizes or labels do not fit.
-            TypeError: Images are not uint8 or labels no integers.
+        Arguments and errors are those of :meth:`ratios`.
         """
-        if len(images) == 0:
-            raise ValueError("A rate needs at least one image. Received: 0 images")
-        rows = self._rows(labels, len(images))
-        real_rates, n_real = self._real({code: len(one) / len(images) for code, one in rows.items()})
-        nearest = self._nearest(images, labels, SPACES)
+        nearest = self.nearest(images, labels)
         rates = {space: float((nearest[space].ratios < 1).mean()) for space in SPACES}
-        return CopyRates(rates, real_rates, len(images), n_real)
+        members = [(self._classes[code], rows) for code, rows in self._rows(labels, len(images)).items()]
+        weights = [len(rows) if one.n_real else 0 for one, rows in members]
+        real = np.array([one.real_rates for one, _ in members]).T @ weights / max(sum(weights), 1)
+        real_rates = dict(zip(SPACES, real.tolist(), strict=True))
+        return CopyRates(rates, real_rates, len(images), sum(one.n_real for one, _ in members))
 
-    def nearest(
-        self, images: NDArray[np.uint8], labels: ArrayLike | None = None, *, space: Space = "contrast"
-    ) -> Nearest:
-        """Find every image's nearest training photo of its class, in any of the eight symmetries.
+    def nearest(self, images: Images, labels: ArrayLike | None = None) -> dict[Space, Nearest]:
+        """Space -> every image's nearest training photo of its class, in any of the eight symmetries.
 
-        Args:
-            images: uint8 (n, size, size) or (n, size, size, 3).
-            labels: As for :meth:`ratios`.
-            space: Where distances are measured: "raw", "contrast" or "high_pass".
-
-        Returns:
-            The photos, how they are turned, and how near they are.
-
-        Raises:
-            ValueError: Shapes, sizes or labels do not fit, or the space is unknown.
-            TypeError: Images are not uint8 or labels no integers.
+        Arguments and errors are those of :meth:`ratios`.
         """
-        one_of("space", space, SPACES)
-        return self._nearest(images, labels, (space,))[space]
-
-    def _nearest(
-        self, images: NDArray[np.uint8], labels: ArrayLike | None, spaces: tuple[Space, ...]
-    ) -> dict[Space, Nearest]:
-        gray, n = _compared("images", images, self._training), len(images)
-        nearest = {
-            space: Nearest(
-                np.zeros(n, np.int32),
-                np.zeros(n, np.int8),
-                np.zeros(n, np.float32),
-                np.zeros(n, np.float32),
-                self._training,
-            )
-            for space in spaces
+        image_stack("images", images)
+        gray = self._comparable("images", images)
+        found = np.empty((len(SPACES), len(images)), _FOUND)
+        for code, rows in self._rows(labels, len(images)).items():
+            one = self._classes[code]
+            near = one.nearest(gray[rows])
+            near["photo"] = self._members[code][near["photo"]]
+            near["distance"] /= np.array([[one.thresholds[space]] for space in SPACES], np.float32)
+            found[:, rows] = near
+        return {
+            space: Nearest(one["photo"], one["symmetry"], one["distance"], self._training)
+            for space, one in zip(SPACES, found, strict=True)
         }
-        for code, rows in self._rows(labels, n).items():
-            for space, found in self._banks[code].nearest(gray[rows], spaces).items():
-                one = nearest[space]
-                one.indices[rows] = self._members[code][found.indices]
-                one.symmetries[rows] = found.symmetries
-                one.distances[rows] = found.distances
-                one.ratios[rows] = found.distances / np.float32(self._thresholds[code].distances[space])
-        return nearest
+
+    def _comparable(self, name: str, images: Images) -> Images:
+        """The images in grayscale, at the size at which they are compared."""
+        size = self._training.shape[1]
+        if images.shape[1:3] != (size, size):
+            raise ValueError(f"{name} must be {size} x {size} pixels. Received: shape {images.shape}")
+        return resize_images(to_grayscale(images), min(size, MAX_SIZE))
 
     def _rows(self, labels: ArrayLike | None, n: int) -> dict[int, NDArray[np.intp]]:
-        if labels is None and len(self._members) > 1:
+        """Positions of the images of each class."""
+        rows = _rows_by_class(labels, n)
+        unknown = sorted(rows.keys() - self._classes.keys())
+        if unknown or (labels is None and len(self._classes) > 1):
             raise ValueError(
-                "Images need labels where training photos have several classes. Received: labels=None"
-            )
-        codes = _classes("labels", labels, n, default=next(iter(self._members)))
-        rows = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
-        unknown = sorted(rows.keys() - self._members.keys())
-        if unknown:
-            raise ValueError(
-                f"Labels of images must be among those of the training photos, {list(self._members)}. "
-                f"Received: {unknown}"
+                f"labels must be among those of the training photos, {list(self._classes)}. "
+                f"Received: {None if labels is None else unknown}"
             )
         return rows
 
-    def _real(self, shares: Mapping[int, float]) -> tuple[dict[Space, float], int]:
-        counted = {code: share for code, share in shares.items() if self._thresholds[code].n_real}
-        total = max(sum(counted.values()), 1e-12)
-        rates: dict[Space, float] = dict.fromkeys(SPACES, 0.0)
-        for code, share in counted.items():
-            one = self._thresholds[code]
-            for space in SPACES:
-                rates[space] += share / total * one.n_below[space] / one.n_real
-        return rates, sum(self._thresholds[code].n_real for code in counted)
+
+class _ClassPhotos:
+    """Photos of one class, ready to be compared with many images, and their thresholds.
+
+    The inner products of an image with all eight symmetries of a photo take two matrix products instead of
+    eight: mirroring only changes the signs of odd parts of an image (J.-P. Serre, *Linear Representations of
+    Finite Groups*, 1977, sections 2.6 and 2.7). The products, at half precision, only propose candidates;
+    distances are computed from differences of pixels. So the result for an image is bit-identical whichever
+    other images it is compared with.
+
+    Args:
+        photos: uint8 (m, size, size), m at least 1; kept at 4 bytes a pixel.
+        code: The class, which seeds the choice of photos that thresholds are measured on.
+
+    Attributes:
+        thresholds: Space -> distance; empty if no two photos differ.
+        real_rates: Share of the photos below the threshold, 0..1, in each of the three spaces.
+        n_real: Number of photos that thresholds are measured on; 0 likewise.
+    """
+
+    def __init__(self, photos: Images, code: int) -> None:
+        self._photos = photos
+        chunks = [photos[i : i + _PHOTOS_AT_ONCE] for i in range(0, len(photos), _PHOTOS_AT_ONCE)]
+        self._means, self._deviations = np.concatenate([_moments(chunk) for chunk in chunks], axis=1)
+        self._parts = {
+            space: [_mirror_parts(_to_space(chunk, space)).astype(np.float16) for chunk in chunks]
+            for space in SPACES[1:]
+        }
+        self.thresholds: dict[Space, float] = {}
+        self.real_rates, self.n_real = np.zeros(len(SPACES)), 0
+        groups = near_duplicates(photos)
+        if len(np.unique(groups)) == 1:
+            return
+        some = np.sort(np.random.default_rng([0, code]).permutation(len(photos))[:MAX_REAL])
+        self.n_real = len(some)
+        found = self.nearest(photos[some], leave_out=groups[some][:, None] == groups)
+        for place, distances in enumerate(found["distance"]):
+            threshold = max(float(np.percentile(distances, PERCENTILE)), _LEAST_DISTANCE)
+            self.thresholds[SPACES[place]] = threshold
+            self.real_rates[place] = (distances < threshold).mean()
+
+    def nearest(self, images: Images, leave_out: NDArray[np.bool_] | None = None) -> NDArray[np.void]:
+        """The nearest photo of images (n, size, size) in each space, (3, n) of :data:`_FOUND`.
+
+        ``leave_out``, bool (n, m), marks the photos that an image is not compared with.
+        """
+        found = np.empty((len(SPACES), len(images)), _FOUND)
+        with limited_threads():
+            for begin in range(0, len(images), _IMAGES_AT_ONCE):
+                block = images[begin : begin + _IMAGES_AT_ONCE]
+                for place, (squares, slack) in enumerate(self._estimates(block)):
+                    if leave_out is not None:
+                        squares[leave_out[begin : begin + _IMAGES_AT_ONCE]] = np.inf
+                    near = squares <= squares.min(axis=1, keepdims=True) + slack
+                    for row, image in enumerate(block):
+                        some = np.flatnonzero(near[row])
+                        some = some[np.argsort(squares[row, some], kind="stable")[:_MOST_CANDIDATES]]
+                        found[place, begin + row] = self._closest(image, np.sort(some), SPACES[place])
+        return found
+
+    def _estimates(self, images: Images) -> list[tuple[Floats, Floats]]:
+        """Squared distances (n, m) in the best symmetry and their uncertainty (n, 1), for each space."""
+        contrast, high_pass = (2 - 2 * self._greatest_products(images, space) for space in SPACES[1:])
+        means, deviations = (one[:, None] for one in _moments(images))
+        spread = (deviations - self._deviations) ** 2 + (means - self._means) ** 2
+        raw = images[0].size * (spread + deviations * self._deviations * contrast)
+        largest = images[0].size * (deviations**2 + self._deviations.max() ** 2)
+        slack = np.full((len(images), 1), 2 * _TOLERANCE, np.float32)
+        return [(raw, _TOLERANCE * largest), (contrast, slack), (high_pass, slack)]
+
+    def _greatest_products(self, images: Images, space: Space) -> Floats:
+        """The greatest inner product over the eight symmetries, (n, m)."""
+        points = _to_space(images, space)
+        both = np.concatenate([_mirror_parts(points), _mirror_parts(points.swapaxes(1, 2))], axis=1)
+        greatest = []
+        for photos in self._parts[space]:
+            even, odd_columns, odd_rows, odd = both @ photos.astype(np.float32).swapaxes(1, 2)
+            # Mirroring one axis changes the signs of ``odd`` and of one mixed part; mirroring both axes
+            # those of both mixed parts.
+            same, opposite = np.abs(odd_columns + odd_rows), np.abs(odd_columns - odd_rows)
+            products = even + np.maximum(odd + same, opposite - odd)
+            greatest.append(np.maximum(products[: len(images)], products[len(images) :]))
+        return np.concatenate(greatest, axis=1)
+
+    def _closest(self, image: Images, candidates: NDArray[np.intp], space: Space) -> tuple[int, int, float]:
+        """Position, symmetry and distance of the nearest of some photos."""
+        point, photos = _to_space(image[None], space), _to_space(self._photos[candidates], space)
+        squares = np.empty((len(candidates), 8), np.float32)
+        for symmetry in range(8):
+            difference = (turned(photos, symmetry) - point).reshape(len(candidates), -1)
+            squares[:, symmetry] = np.einsum("ij,ij->i", difference, difference)
+        row, symmetry = divmod(int(squares.argmin()), 8)
+        return int(candidates[row]), symmetry, float(np.sqrt(squares[row, symmetry]))
 
 
-def _compared(name: str, images: NDArray[np.uint8], like: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    """Grayscale images at the size at which they are compared; ``like`` has the shape they must have."""
-    gray = as_gray(name, images, 1 if like is None else 0)
-    size = images.shape[1] if like is None else like.shape[1]
-    if gray.shape[1:] != (size, size):
-        raise ValueError(f"{name} must be {size} x {size} pixels. Received: shape {images.shape}")
-    return resize_images(gray, min(size, MAX_SIZE)) if len(gray) else gray[:, :MAX_SIZE, :MAX_SIZE]
+def turned(images: NDArray[Any], symmetry: int) -> NDArray[Any]:
+    """Images (n, size, size) or (n, size, size, 3) in one of the eight symmetries of the square, as a view.
+
+    Args:
+        images: Any dtype.
+        symmetry: 0..7: ``symmetry // 2`` quarter turns to the left, of the mirror image for odd numbers.
+
+    Example:
+        >>> turned(np.array([[[1, 2], [3, 4]]]), 3).tolist()
+        [[[1, 3], [2, 4]]]
+    """
+    return np.rot90(images[:, :, ::-1] if symmetry % 2 else images, symmetry // 2, axes=(1, 2))
 
 
-def _classes(name: str, labels: ArrayLike | None, n: int, default: int = 0) -> NDArray[np.int64]:
-    if labels is None:
-        return np.full(n, default, np.int64)
-    codes = np.asarray(labels)
+def _to_space(images: Images, space: Space) -> Floats:
+    """Points of images (n, size, size) in a space, float32 of the same shape.
+
+    In "contrast" and "high_pass" a flat image becomes a constant of norm 1: as far from every other image as
+    an uncorrelated one, sqrt(2).
+    """
+    points = images.astype(np.float32)
+    if space == "high_pass":
+        blur = _blur(points.shape[-1])
+        points -= blur @ points @ blur
+    if space != "raw":
+        points -= points.mean(axis=(1, 2), keepdims=True)
+        norms = np.sqrt(np.einsum("ijk,ijk->i", points, points))
+        flat = norms < _LEAST_NORM
+        points /= np.where(flat, 1, norms)[:, None, None]
+        points[flat] = 1 / points.shape[-1]
+    return points
+
+
+@cache
+def _blur(size: int) -> Floats:
+    """The Gaussian blur of a row of pixels as a symmetric matrix, which is faster than the filter."""
+    return gaussian_filter1d(np.eye(size), max(1.0, size / 32), axis=0).astype(np.float32)
+
+
+def _moments(images: Images) -> Floats:
+    """Means and standard deviations of images, (2, n)."""
+    levels = images.astype(np.float32)
+    return np.stack([levels.mean(axis=(1, 2)), levels.std(axis=(1, 2))])
+
+
+def _mirror_parts(points: Floats) -> Floats:
+    """Split images (n, size, size) into even and odd parts under mirroring: (4, n, half * half).
+
+    The parts are even; even in rows and odd in columns; odd in rows and even in columns; odd in both. Their
+    inner products add up to the inner product of the images.
+    """
+    basis = _mirror_basis(points.shape[-1])
+    parts = basis[:, None, None] @ points @ basis.swapaxes(1, 2)[:, None]
+    return np.asarray(parts.reshape(4, len(points), -1), np.float32)
+
+
+@cache
+def _mirror_basis(size: int) -> Floats:
+    """Unit vectors that are even and odd under mirroring, (2, half, size); an odd middle pixel is 0."""
+    identity = np.eye(size)
+    rows = np.stack([identity + identity[::-1], identity - identity[::-1]])[:, : (size + 1) // 2]
+    norms = np.linalg.norm(rows, axis=2, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1), np.float32)
+
+
+def _rows_by_class(labels: ArrayLike | None, n: int) -> dict[int, NDArray[np.intp]]:
+    """Positions of each class among n labels; without labels all are of class 0."""
+    codes = np.zeros(n, np.int64) if labels is None else np.asarray(labels)
     if codes.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be integers. Received: dtype {codes.dtype}")
+        raise TypeError(f"labels must be integers. Received: dtype {codes.dtype}")
     if codes.shape != (n,):
-        raise ValueError(f"{name} must be one per image, {n}. Received: shape {codes.shape}")
-    return codes.astype(np.int64)
+        raise ValueError(f"labels must be one per image, {n}. Received: shape {codes.shape}")
+    return {code: np.flatnonzero(codes == code) for code in np.unique(codes).tolist()}
 
 
-def _choose_compared(codes: NDArray[np.int64], rng: np.random.Generator) -> dict[int, NDArray[np.intp]]:
-    """Positions of the photos of each class to compare with; the largest classes give photos up first."""
-    members = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes)}
-    left, most = MAX_COMPARED, 0
-    for place, count in enumerate(sorted(len(rows) for rows in members.values())):
-        share = left // (len(members) - place)
-        most = max(most, min(count, share), 1)
-        left -= min(count, share)
-    return {code: _some(rows, most, rng) for code, rows in members.items()}
-
-
-def _some(rows: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """At most so many of ``rows``, at random, in the order they had."""
-    return rows if len(rows) <= most else rows[np.sort(rng.permutation(len(rows))[:most])]
-
-
-def _thresholds(bank: PhotoBank, unseen: NDArray[np.uint8], rng: np.random.Generator) -> _Thresholds | None:
-    """Measure one class; None if it has no two different photos."""
-    n = len(bank.photos)
-    unseen = unseen[_some(np.arange(len(unseen)), MAX_REAL, rng)]
-    both = near_duplicates(np.concatenate([bank.photos, unseen]))
-    groups = both[:n]
-    if len(np.unique(groups)) == 1:
-        return None
-    some = np.sort(rng.permutation(n)[:MAX_REAL])
-    leave_out = groups[some][:, None] == groups
-    real = bank.nearest(bank.photos[some], leave_out=leave_out)
-    others = bank.nearest(unseen[~np.isin(both[n:], groups)])
-    distances: dict[Space, float] = {}
-    for space in SPACES:
-        both_kinds = np.concatenate([real[space].distances, others[space].distances])
-        distances[space] = max(float(np.percentile(both_kinds, PERCENTILE)), _LEAST_DISTANCE)
-    n_below = {space: int((real[space].distances < distances[space]).sum()) for space in SPACES}
-    return _Thresholds(distances, n_below, len(some))
-
-
-def _completed(found: Mapping[int, _Thresholds | None]) -> dict[int, _Thresholds]:
-    """Give classes without two different photos the least of the other classes' thresholds."""
-    known = [thresholds for thresholds in found.values() if thresholds is not None]
-    if not known:
-        raise NoDifferentPhotosError(
-            "A threshold for copies takes a class with at least two different training photos. "
-            f"Received: {len(found)} classes without"
-        )
-    least: dict[Space, float] = {space: min(one.distances[space] for one in known) for space in SPACES}
-    other = _Thresholds(least, dict.fromkeys(SPACES, 0), 0)
-    return {code: other if thresholds is None else thresholds for code, thresholds in found.items()}
+def _choose_compared(labels: ArrayLike | None, n: int) -> dict[int, NDArray[np.intp]]:
+    """Positions of the photos of each class that images are compared with, at random from large classes."""
+    members, most = _rows_by_class(labels, n), MAX_COMPARED
+    while most > 1 and sum(min(len(rows), most) for rows in members.values()) > MAX_COMPARED:
+        most -= 1
+    rng = np.random.default_rng(0)
+    return {
+        code: rows if len(rows) <= most else rows[np.sort(rng.permutation(len(rows))[:most])]
+        for code, rows in members.items()
+    }

@@ -4,7 +4,7 @@ import pytest
 from gmmaug_plugin.evaluation.contrast import contrast, measure_contrast
 
 
-def test_tiles_and_whole_images_are_told_apart() -> None:
+def test_tiles_and_whole_images_are_measured_separately() -> None:
     """Left half black, right half a chequerboard of 0 and 100 with fields of 2 x 2 pixels."""
     image = np.zeros((32, 32), np.uint8)
     image[:, 16:] = 100 * (np.indices((32, 16)) // 2).sum(axis=0) % 200

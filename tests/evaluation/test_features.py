@@ -1,9 +1,6 @@
-import copy
-
 import numpy as np
 import pytest
 
-from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import features
 from gmmaug_plugin.evaluation.features import N_FEATURES, FeatureExtractor
 
@@ -24,10 +21,11 @@ def extractor(photos: Photos) -> FeatureExtractor:
 def photos() -> Photos:
     """Mirror pairs of opposite kinds: bright discs and their negatives, with noise."""
     rng = np.random.default_rng(0)
-    grid = np.hypot(*np.meshgrid(np.arange(32) - 15.5, np.arange(32) - 15.5))
+    radii = np.hypot(*np.meshgrid(np.arange(32) - 15.5, np.arange(32) - 15.5))
     labels = (np.arange(150) % 2).astype(np.int32)
     discs = (
-        np.where(grid < rng.uniform(4, 12, (150, 1, 1)), 90.0, -90.0) * np.where(labels, 1, -1)[:, None, None]
+        np.where(radii < rng.uniform(4, 12, (150, 1, 1)), 90.0, -90.0)
+        * np.where(labels, 1, -1)[:, None, None]
     )
     return np.clip(128 + discs + rng.normal(0, 20, (150, 32, 32)), 0, 255).astype(np.uint8), labels
 
@@ -37,7 +35,7 @@ def seen(photos: Photos) -> FeatureExtractor:
     return extractor(photos)
 
 
-def test_it_distinguishes_unseen_photos_and_knows_how_well(photos: Photos, seen: FeatureExtractor) -> None:
+def test_it_distinguishes_unseen_photos_and_measures_how_well(photos: Photos, seen: FeatureExtractor) -> None:
     assert seen.accuracy > 0.9
     assert seen.chance == pytest.approx(0.5, abs=0.05)
     assert seen.trusted
@@ -64,15 +62,8 @@ def test_training_repeats_itself_and_leaves_global_seeds_alone(
     np.testing.assert_allclose(again(photos[0]), seen(photos[0]), rtol=1e-3, atol=1e-4)
 
 
-def test_a_network_that_hardly_beats_guessing_is_not_trusted(seen: FeatureExtractor) -> None:
-    """Sixty unseen photos, half of either class: two standard errors are 0.13."""
-    for accuracy, trusted in ((0.5, False), (0.6, False), (0.7, True)):
-        other = copy.copy(seen)
-        other.accuracy = accuracy
-        assert other.trusted is trusted
-
-
-def test_one_class_is_refused() -> None:
-    images, labels, _ = make_flowers(6, image_size=16, n_classes=1)
-    with pytest.raises(ValueError, match=r"at least 2 classes. Received: labels \[0\]"):
-        FeatureExtractor(images, labels, images, labels)
+def test_a_network_that_hardly_beats_guessing_is_not_trusted(photos: Photos) -> None:
+    images, labels = photos
+    found = extractor((images, np.random.default_rng(0).permutation(labels)))
+    assert found.accuracy < found.chance + 0.13  # two standard errors of 60 photos
+    assert not found.trusted

@@ -5,6 +5,7 @@ import pytest
 
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import CopyDetector, features, measure_images, measuring
+from gmmaug_plugin.evaluation.copies import SPACES
 from gmmaug_plugin.photos import PhotoSet, load_photos
 
 Sets = tuple[PhotoSet, PhotoSet]
@@ -12,7 +13,7 @@ Sets = tuple[PhotoSet, PhotoSet]
 
 @pytest.fixture(scope="module")
 def sets() -> Sets:
-    """Training photos and others of the same law; a quarter of them of class 1."""
+    """Training photos and others from the same distribution; a quarter of them of class 1."""
     images, labels, names = make_flowers(320, image_size=32, n_classes=2)
     kept = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 3 == 0))
     images, named = images[kept], np.array(names)[labels[kept]]
@@ -34,25 +35,15 @@ def test_all_measures_come_in_order_with_sentences(
     monkeypatch.setattr(features, "_MOST_STEPS", 20)
     training, others = sets
     found = measure_images(others.images, others.labels, training, detector=detector)
-    assert [one.name for one in found.measures] == [
-        "copies_raw",
-        "copies_contrast",
-        "copies_high_pass",
-        "sliced_wasserstein_32",
-        "sliced_wasserstein_16",
-        "contrast",
-        "tile_contrast",
-        "flat_tiles",
-        "precision",
-        "recall",
-        "frechet_distance",
-    ]
-    assert all(one.verdict.endswith((".", "judge.")) and one.source for one in found.measures)
-    assert all(one.real is not None for one in found.measures)
+    of_copies = [f"copies_{space}" for space in SPACES]
+    of_texture = ["sliced_wasserstein_32", "sliced_wasserstein_16", "contrast", "tile_contrast", "flat_tiles"]
+    of_features = ["precision", "recall", "frechet_distance"]
+    assert [one.name for one in found.measures] == of_copies + of_texture + of_features
+    assert all(one.verdict.endswith(".") and one.source for one in found.measures)
     assert found["copies_raw"].good
     assert found["sliced_wasserstein_32"].good
     assert found["contrast"].good
-    assert f"{100 * found.feature_accuracy:.0f} % of unseen photos right" in found.notes[-1]
+    assert f"{100 * found.feature_accuracy:.0f} % of unseen photos correctly" in found.notes[-1]
     written = json.loads(json.dumps(found.as_json()))
     assert written["n_images"] == found.n_images
     assert written["measures"][0]["name"] == "copies_raw"
@@ -60,18 +51,18 @@ def test_all_measures_come_in_order_with_sentences(
         found["color"]
 
 
-def test_photos_given_back_are_copies(sets: Sets, detector: CopyDetector) -> None:
+def test_training_photos_are_copies(sets: Sets, detector: CopyDetector) -> None:
     training, _ = sets
     found = measure_images(training.images, training.labels, training, detector=detector, features=False)
     assert found.notes == ()
-    for space in ("raw", "contrast", "high_pass"):
+    for space in SPACES:
         assert found[f"copies_{space}"].value == 100.0
         assert found[f"copies_{space}"].good is False
     assert found["sliced_wasserstein_32"].good
 
 
 def test_images_are_compared_with_classes_as_frequent_as_in_the_photos(sets: Sets) -> None:
-    """A pool with as many images of each class, beside photos with three times more of one than the other."""
+    """The pool has equally many images of each class, the photos three times more of one class."""
     training, others = sets
     labels = np.asarray(others.labels)
     counts = np.bincount(labels)
@@ -102,13 +93,15 @@ def test_color_and_photos_without_classes_are_measured() -> None:
     assert any("at least 2 classes" in note for note in found.notes)
 
 
-def test_too_few_photos_are_refused() -> None:
+def test_too_few_photos_or_images_are_refused(sets: Sets) -> None:
     images, labels, names = make_flowers(8, image_size=32, n_classes=2)
     few = PhotoSet(images, labels, tuple(names), ())
-    with pytest.raises(ValueError, match=r"2 classes of 8 photos\. Received: 0 such"):
+    with pytest.raises(ValueError, match=r"2 classes of 8 photos are needed\. Received: 0 such"):
         measure_images(images, labels, few, detector=None, features=True)
-    with pytest.raises(ValueError, match=r"at least 4 photos\. Received: 3"):
+    with pytest.raises(ValueError, match=r"photos must be at least 4 .*Received: shape \(3, 32, 32\)"):
         measure_images(images, labels, few.take([0, 1, 2]), detector=None)
+    with pytest.raises(ValueError, match=r"at least 4 images are needed\. Received: 3"):
+        measure_images(images[:3], None, sets[0], detector=None, features=True)
 
 
 def test_figures_of_a_network_that_knows_nothing_are_not_judged(
@@ -127,4 +120,4 @@ def test_figures_of_a_network_that_knows_nothing_are_not_judged(
     found = measure_images(others.images, others.labels, training, detector=None, features=True)
     for name in ("precision", "recall", "frechet_distance"):
         assert found[name].good is None
-        assert "only 50 % of unseen photos" in found[name].verdict
+        assert "Not judged" in found[name].verdict

@@ -2,30 +2,56 @@
 
 import base64
 import hashlib
+import io
 import json
 import math
 from collections.abc import Mapping
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from gmmaug_plugin.evaluation.copies import CopyDetector
+from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector
 from gmmaug_plugin.evaluation.measuring import Measurements
-from gmmaug_plugin.evaluation.report import sections
+from gmmaug_plugin.evaluation.report import charts
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.files import write_whole
-from gmmaug_plugin.photos import PhotoSet
-from gmmaug_plugin.photos.files import printable
+from gmmaug_plugin.photos import PhotoSet, printable
 from gmmaug_plugin.pool import Pool
 
 PAGE, NUMBERS = "index.html", "report.json"
 FORMAT_VERSION = 2
 
-Rerendered = tuple[NDArray[np.intp], Mapping[float, NDArray[np.uint8]]]
+MOST_COMPARED = 300
+"""Images of the pool, chosen at random, whose nearest photos are sought."""
+
+MOST_PAIRS = 18
+MOST_EIGEN = 12
+_SHOWN_PIXELS = 128
+
+Images = NDArray[np.uint8]
+Rerendered = tuple[NDArray[np.intp], Mapping[float, Images]]
+
+
+class Pair(NamedTuple):
+    """An image of the pool and the training photo nearest to it.
+
+    Attributes:
+        image: Position in the pool.
+        photo: Position among the training photos.
+        space: The space in which the two are nearest.
+        ratio: Their distance there over the threshold: below 1 the image is a copy.
+        turned: The photo, turned as it matches best, uint8 (size, size) or (size, size, 3).
+    """
+
+    image: int
+    photo: int
+    space: str
+    ratio: float
+    turned: Images
 
 
 def write_report(
@@ -40,26 +66,26 @@ def write_report(
 ) -> Path:
     """Write a report on a pool.
 
-    Both files are whole or untouched; a report that is there already is replaced. The same arguments give
-    the same bytes. The page shows training photos.
+    Both files are whole or untouched; an earlier report is replaced. The same arguments give the same bytes.
+    The page shows training photos.
 
     Args:
-        folder: Where to; made when absent.
+        folder: The target; made when absent.
         pool: The pool.
         training: The photos that it was drawn from, of the pool's size.
-        measurements: What was measured; None says so on the page.
+        measurements: The measures of the pool; the page states it if there are none.
         detector: Finds the nearest photos of the pool's images; None leaves them out.
-        rerendered: Photos re-rendered: their positions among the training photos (m,), and by strength uint8
-            (m, size, size) or (m, size, size, 3).
+        rerendered: Positions of re-rendered photos among the training photos (m,), and their re-renderings
+            by strength, uint8 (m, size, size) or (m, size, size, 3).
         eigen_images: By class name, principal images float (q, size, size), strongest first.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
-        ImportError: matplotlib or jinja2 is not installed; says which extra brings them.
+        ImportError: jinja2 is not installed; the message names the extra that brings it.
         ValueError: ``folder`` is a file.
-        OSError: The report cannot be written; one that was there is untouched.
+        OSError: The report cannot be written; an earlier one is untouched.
 
     Example:
         >>> write_report("report", pool, photos, found, detector=detector)  # doctest: +SKIP
@@ -68,27 +94,23 @@ def write_report(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"A report is written into a folder. Received: {str(folder)!r}, which is a file")
-    rng = np.random.default_rng(9)
-    compared = None if detector is None else sections.compare(pool, detector, rng)
-    of_measures = () if measurements is None else measurements.notes
-    all_notes = list(dict.fromkeys([*of_measures, *pool.record.notes]))
-    skipped = list(map(str, training.skipped))
+    rows = np.random.default_rng(9).permutation(len(pool))[:MOST_COMPARED]
+    pairs = [] if detector is None else compare(pool, detector, rows)
+    nearest = sorted(pairs, key=lambda pair: pair.ratio)
+    notes = list(dict.fromkeys([*(measurements.notes if measurements else ()), *pool.record.notes]))
     page = _render(
         pool=pool,
-        n_training=len(training.images),
-        verdict=sections.verdict(measurements),
-        measures=list(sections.measure_rows(() if measurements is None else measurements.measures)),
-        notes=all_notes,
-        compared=compared,
-        nearest=[] if compared is None else sections.pairs(pool, compared, nearest=True, rng=rng),
-        random=sections.pairs(pool, compared, nearest=False, rng=rng),
-        strips=[] if rerendered is None else _strips(training, rerendered),
-        strengths=[] if rerendered is None else [f"{one:g}" for one in sorted(rerendered[1])],
-        charts=sections.choice_charts(pool),
-        eigen=sections.eigen_pictures(eigen_images or {}),
-        classes=_classes(pool),
-        copies_refused=_copies_refused(pool),
-        skipped=skipped,
+        record=pool.record,
+        training=training,
+        tone_and_verdict=verdict(measurements),
+        measures=measurements.measures if measurements else (),
+        notes=notes,
+        pairs=pairs,
+        nearest=nearest[:MOST_PAIRS],
+        random=pairs[:MOST_PAIRS] or [{"image": int(row)} for row in rows[:MOST_PAIRS]],
+        rerendered=rerendered,
+        charts=charts.choice_charts(pool.record, pool.class_names),
+        eigen_images={name: images[:MOST_EIGEN] for name, images in (eigen_images or {}).items()},
     )
     document = {
         "format": "gmmaug-report",
@@ -100,11 +122,14 @@ def write_report(
             "class_names": list(pool.class_names),
         },
         "record": pool.record.as_json(),
-        "verdict": sections.verdict(measurements)[1],
-        "measurements": None if measurements is None else measurements.as_json(),
-        "nearest": None if compared is None else compared.as_json(),
-        "skipped": skipped,
-        "notes": all_notes,
+        "verdict": verdict(measurements)[1],
+        "measurements": measurements.as_json() if measurements else None,
+        "nearest": [
+            {"image": one.image, "photo": one.photo, "space": one.space, "ratio": round(one.ratio, 4)}
+            for one in nearest
+        ],
+        "skipped": [str(one) for one in training.skipped],
+        "notes": notes,
     }
     numbers = json.dumps(_finite(document), indent=1, sort_keys=True, allow_nan=False).encode("ascii")
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,32 +139,60 @@ def write_report(
     return folder / PAGE
 
 
-def _strips(training: PhotoSet, rerendered: Rerendered) -> list[tuple[str, list[sections.Picture]]]:
-    rows, images = rerendered
-    labels = None if training.labels is None else training.labels[rows]
-    return sections.strips(training.images[rows], labels, training.class_names, images)
+def compare(pool: Pool, detector: CopyDetector, rows: NDArray[np.intp]) -> list[Pair]:
+    """Find the nearest training photos of some images of the pool, in the order of ``rows``."""
+    found = detector.nearest(pool.images[rows], None if pool.labels is None else pool.labels[rows])
+    pairs = []
+    for place, row in enumerate(rows):
+        space = min(SPACES, key=lambda one: found[one].ratios[place])
+        near = found[space]
+        ratio = float(near.ratios[place])
+        pairs.append(Pair(int(row), int(near.indices[place]), space, ratio, near.photo(place)))
+    return pairs
 
 
-def _classes(pool: Pool) -> list[tuple[str, str, str, str]]:
-    """A row per class: name, photos, images in the pool, draws refused as copies."""
-    record, rows = pool.record, []
-    for number, name in enumerate(pool.class_names or ("",)):
-        n_images = len(pool) if pool.labels is None else int((pool.labels == number).sum())
-        photos, redrawn = (
-            one.get(name, sections.ABSENT) for one in (record.photos_per_class, record.redrawn)
-        )
-        rows.append((name or "all", str(photos), str(n_images), str(redrawn)))
-    return rows
+def verdict(measurements: Measurements | None) -> tuple[str, str]:
+    """The report in one sentence: its tone ("good", "bad" or "open"), and the sentence."""
+    judged = [one for one in (measurements.measures if measurements else ()) if one.good is not None]
+    bad = [one for one in judged if not one.good]
+    if not judged:
+        return "open", "Nothing was measured: judge by the pictures."
+    copied = [one for one in bad if one.name.startswith("copies_")]
+    if copied:
+        worst = max(copied, key=lambda one: one.value - one.real)
+        return "bad", f"The pool copies photos. {worst.verdict}"
+    if not bad:
+        return "good", f"In all {len(judged)} measures the pool's images are as other photos would be."
+    titles = "; ".join(one.title for one in bad)
+    good = len(judged) - len(bad)
+    return (
+        "open",
+        f"As photos in {good} of {len(judged)} measures, and unlike photos in the others: {titles}.",
+    )
 
 
-def _copies_refused(pool: Pool) -> bool:
-    """Whether the fit drew copies again; unknown, and so not claimed, of a pool that was not fitted."""
-    options = pool.record.options
-    return bool(pool.record.model) and not options.get("allow_copies") and options.get("recipe") is None
+def data_uri(image: Images | NDArray[np.float32]) -> str:
+    """Encode an image as a ``data:`` URI without loss, reduced to 128 pixels if larger.
+
+    Args:
+        image: uint8 (h, w) or (h, w, 3); or float (h, w), shown with its largest magnitude black or white
+            and zero mid-gray.
+
+    Example:
+        >>> data_uri(np.zeros((8, 8), np.uint8))[:16]
+        'data:image/webp;'
+    """
+    if image.dtype != np.uint8:
+        image = np.rint(128 + 127 * image / max(float(np.abs(image).max()), 1e-12)).astype(np.uint8)
+    picture = Image.fromarray(image)
+    picture.thumbnail((_SHOWN_PIXELS, _SHOWN_PIXELS), Image.Resampling.HAMMING)
+    encoded = io.BytesIO()
+    picture.save(encoded, format="WEBP", lossless=True, quality=100, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
 
 
 def _finite(value: Any) -> Any:
-    """JSON values with null in the place of numbers that JSON does not know."""
+    """JSON values with null in place of numbers that JSON cannot hold."""
     if isinstance(value, Mapping):
         return {str(key): _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -147,41 +200,35 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _class_name(images: Pool | PhotoSet, row: int) -> str:
+    return "" if images.labels is None else images.class_names[images.labels[row]]
+
+
+def _shown(value: Any) -> Any:
+    """Text with control characters escaped: names may hold line breaks and marks that turn text around."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 def _render(**parts: Any) -> str:
     """Fill in the page.
 
-    Every text is escaped on its way into the page, and the page forbids itself, by its security policy, to
-    load anything or to run any script but its own.
+    Every text is escaped, and the page's security policy forbids loading anything and running any script but
+    its own.
     """
     jinja2 = require("jinja2", extra="report")
-    markup = require("markupsafe", extra="report").Markup
-
-    def shown(value: Any) -> Any:
-        # Names of files and classes may hold line breaks, half characters and marks that turn text around.
-        return printable(value) if isinstance(value, str) and not isinstance(value, markup) else value
-
+    loader = jinja2.PackageLoader("gmmaug_plugin.evaluation", "report")
     environment = jinja2.Environment(
+        loader=loader,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=shown,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    script = _source("page.js")
+    environment.filters |= {"data_uri": data_uri, "number": charts.number, "fact": charts.fact}
+    script = loader.get_source(environment, "page.js")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return str(
-        environment.from_string(_source("page.html.jinja")).render(
-            **parts,
-            facts=sections.facts,
-            style=markup(_source("page.css")),
-            script=markup(script),
-            script_digest=digest,
-            markup=markup,
-            version=version("gmmaug-plugin"),
-        )
-    )
-
-
-def _source(name: str) -> str:
-    return (files("gmmaug_plugin.evaluation.report") / name).read_text(encoding="utf-8")
+    environment.globals |= {"class_name": _class_name, "geometry": charts}
+    own = {"script_digest": digest, "version": version("gmmaug-plugin")}
+    return str(environment.get_template("page.html.jinja").render(**parts, **own))

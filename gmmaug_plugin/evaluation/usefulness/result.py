@@ -1,66 +1,99 @@
-"""The study's result: differences between arms in pairs, tables, and a verdict that can be No."""
+"""The result of a study: trainings as plain data, differences between arms, and a verdict that can be No."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from gmmaug_plugin.evaluation.usefulness.runs import POOL_ALONE, STACK, WHENS, Arm, Point, Run, When
+When = Literal["end", "early_stop"]
+Figure = Literal["accuracy", "nll", "nll_scaled"]
+
+PHOTOS, POOL_ALONE = "photos", "pool alone"
 
 SURE = 2.0
-"""Standard errors that a difference must have to count."""
+"""Standard errors that settle a difference when there are many seeds."""
 LIKELY = 1.0
-"""Standard errors from which a gain is a reason to look again with more seeds."""
+"""Standard errors from which a gain is a reason to train more seeds."""
 
-_SMALLEST_ERROR = 1e-12
-_READ = {"end": "at the end", "early_stop": "at its early stop"}
+_AT_REST = 0.02
+"""Nats: the validation loss is at rest if the last third of the steps lowers it by no more."""
+
+_WHENS: dict[When, str] = {"end": "at the end", "early_stop": "at the lowest validation loss"}
+_FIGURES: dict[Figure, tuple[str, int, float]] = {
+    "accuracy": ("accuracy, %", 1, 100.0),
+    "nll": ("NLL", 3, 1.0),
+    "nll_scaled": ("NLL, scaled", 3, 1.0),
+}
+"""Heading, decimals and factor of a figure in tables."""
 
 
-class Difference(NamedTuple):
-    """Mean over seeds of a difference or ratio of two arms of one seed.
+class Arm(NamedTuple):
+    """One way to feed the classifier.
 
     Attributes:
-        mean: The mean; nan without seeds.
-        standard_error: Of the mean; nan for fewer than two seeds.
-        n: Number of seeds that have both.
+        name: Unique, shown in tables.
+        ratio: Share of each batch that comes from the pool: 0 for photos alone, 1 for the pool alone.
     """
 
-    mean: float
-    standard_error: float
-    n: int
+    name: str
+    ratio: float
 
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Difference":
-        """From the values of every seed."""
-        n = len(values)
-        error = float(np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-        return cls(float(np.mean(values)) if n else math.nan, error, n)
 
-    def text(self, digits: int, factor: float = 1.0, *, sign: bool = True) -> str:
-        """The mean and its standard error.
+class Point(NamedTuple):
+    """A classifier at one moment of its training, measured on the test photos unless stated otherwise.
 
-        Example:
-            >>> Difference(0.009, 0.004, 3).text(1, 100)
-            '+0.9 ± 0.4'
-        """
-        if self.n == 0:
-            return ""
-        mean = f"{factor * self.mean:{'+' if sign else ''}.{digits}f}"
-        if math.isnan(self.standard_error):
-            return mean
-        return f"{mean} ± {factor * self.standard_error:.{digits}f}"
+    Attributes:
+        step: Training steps done.
+        accuracy: Share of photos classified correctly, 0..1.
+        nll: Negative log-likelihood, nats per photo.
+        nll_scaled: The same with logits divided by ``temperature``.
+        temperature: The divisor of the logits that suits the validation photos best.
+        validation_nll: Negative log-likelihood of the validation photos, nats per photo.
+    """
+
+    step: int
+    accuracy: float
+    nll: float
+    nll_scaled: float
+    temperature: float
+    validation_nll: float
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table for people: a title, headings, and rows of as many strings."""
+class Run:
+    """An arm trained with one seed.
+
+    Attributes:
+        arm: Name of the arm.
+        seed: Number of the seed, from 0.
+        points: The learning curve, in the order of steps.
+        seconds: Duration, with the drawing of the pool if this run was the seed's first.
+    """
+
+    arm: str
+    seed: int
+    points: tuple[Point, ...]
+    seconds: float = 0.0
+
+    def read(self, when: When) -> Point:
+        """The last point, or the point of lowest validation loss."""
+        return self.points[-1] if when == "end" else min(self.points, key=lambda one: one.validation_nll)
+
+    def at_rest(self) -> bool:
+        """Whether the last third of the steps lowered the validation loss by at most 0.02 nats."""
+        early = [one.validation_nll for one in self.points if one.step <= 2 / 3 * self.points[-1].step]
+        return min(early, default=math.inf) <= self.read("early_stop").validation_nll + _AT_REST
+
+
+class Table(NamedTuple):
+    """A table of text: every row has one string per heading."""
 
     title: str
     headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: list[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -70,11 +103,10 @@ class Usefulness:
     Attributes:
         settings: Photos per class, steps, image size and so on: plain JSON values.
         arms: The arms, photos alone first.
-        runs: Every arm trained with every seed, with its learning curve.
-        reductions: Work left out to keep the budget, a sentence each.
+        runs: The finished trainings, with their learning curves.
 
     Example:
-        >>> found = study_usefulness(photos, labels, names, draw_pool=draw_pool)  # doctest: +SKIP
+        >>> found = study_usefulness(photos, draw_pool)  # doctest: +SKIP
         >>> found.verdict  # doctest: +SKIP
         'Beside the photos: No: … Instead of the photos: 0.95 ± 0.01 of their accuracy.'
     """
@@ -82,182 +114,132 @@ class Usefulness:
     settings: Mapping[str, Any]
     arms: tuple[Arm, ...]
     runs: tuple[Run, ...]
-    reductions: tuple[str, ...] = ()
 
-    def difference(
-        self, arm: str, measure: str, when: When, reference_when: When | None = None
-    ) -> Difference:
-        """Difference of a :class:`Point` attribute to photos alone, both read ``when`` by default."""
-        at = reference_when or when
-        return self._paired(
-            arm, lambda own, other: _get(own.read(when), measure) - _get(other.read(at), measure)
-        )
+    def differences(self, arm: str, figure: Figure, when: When) -> list[float]:
+        """Differences of an arm to photos alone, one for each seed that has both."""
+        return [
+            getattr(own.read(when), figure) - getattr(photos.read(when), figure)
+            for own, photos in self._pairs(arm)
+        ]
 
-    def stand_in(self) -> Difference:
-        """Final accuracy after training on the pool alone, as a share of that after training on the photos.
+    def stand_in(self) -> list[float]:
+        """Final accuracy of the pool alone as a share of that of photos alone, one for each seed.
 
         S. Ravuri and O. Vinyals, "Classification accuracy score for conditional generative models",
-        NeurIPS 2019, divided by the photos' own.
+        NeurIPS 2019, divided by the photos' own score.
         """
-        return self._paired(
-            POOL_ALONE,
-            lambda own, other: own.read("end").accuracy / max(other.read("end").accuracy, 1e-9),
-        )
+        return [
+            own.read("end").accuracy / max(photos.read("end").accuracy, 1e-9)
+            for own, photos in self._pairs(POOL_ALONE)
+        ]
 
     @property
     def helps(self) -> bool | None:
         """Whether the pool helps beside the photos: True, False, or None for not settled."""
-        return self._judged()[0]
-
-    @property
-    def best_ratio(self) -> float | None:
-        """The ratio that helped most beside the photos; None if none did."""
-        helps, arm, _ = self._judged()
-        return arm.ratio if helps and arm is not None else None
+        return self._judge()[0]
 
     @property
     def verdict(self) -> str:
         """Both answers in plain words: beside the photos, and instead of them."""
-        helps, _, reason = self._judged()
-        answer = {True: "Yes", False: "No", None: "Not settled"}[helps]
-        beside = f"Beside the photos: {answer}: {reason}."
-        share = self.stand_in()
-        if not share.n:
-            return beside
-        return (
-            f"{beside} Instead of the photos: trained on the pool alone, the classifier reached "
-            f"{share.text(2, sign=False)} of the accuracy that the photos give."
-        )
+        helps, reason = self._judge()
+        text = f"Beside the photos: { {True: 'Yes', False: 'No', None: 'Not settled'}[helps] }: {reason}."
+        if shares := self.stand_in():
+            text += (
+                " Instead of the photos: trained on the pool alone, the classifier reached "
+                f"{_text(shares, 2, sign='')} of the accuracy that the photos give."
+            )
+        return text
 
-    def tables(self) -> tuple[Table, ...]:
-        """Figures of all arms on the test photos, at the end and at the early stop.
+    def tables(self) -> list[Table]:
+        """Figures on the test photos, one table for the end and one for the lowest validation loss.
 
-        Photos alone as they are; other arms by their difference, with the standard error over seeds.
+        Photos alone are shown by their mean, other arms by their difference to photos alone with its
+        standard error over seeds.
         """
-        headings = ("arm", "seeds", "accuracy, %", "NLL", "NLL, scaled")
-        found = []
-        for when in WHENS:
-            rows = []
-            for arm in self.arms:
-                runs = self._runs(arm.name)
-                if not runs:
-                    continue
-                cells = [self._cell(arm, *one, when) for one in _MEASURES]
-                rows.append((arm.name, str(len(runs)), *cells))
-            found.append(Table(f"Read {_READ[when]}", headings, tuple(rows)))
-        return tuple(found)
+        headings = ("arm", "seeds", *(heading for heading, *_ in _FIGURES.values()))
+        return [
+            Table(f"Read {name}", headings, [self._row(arm.name, when) for arm in self.arms])
+            for when, name in _WHENS.items()
+        ]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain JSON values; :meth:`from_json` reads them back."""
+        """Everything as plain JSON values."""
         return {
             "settings": dict(self.settings),
             "verdict": self.verdict,
             "helps": self.helps,
-            "best_ratio": self.best_ratio,
-            "reductions": list(self.reductions),
-            "tables": [asdict(table) for table in self.tables()],
-            "arms": [asdict(arm) for arm in self.arms],
-            "runs": [run.as_json() for run in self.runs],
+            "tables": [table._asdict() for table in self.tables()],
+            "arms": [arm._asdict() for arm in self.arms],
+            "runs": [{**asdict(run), "points": [one._asdict() for one in run.points]} for run in self.runs],
         }
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Usefulness":
-        """Inverse of :meth:`as_json`."""
-        return cls(
-            settings=values["settings"],
-            arms=tuple(Arm(**arm) for arm in values["arms"]),
-            runs=tuple(Run.from_json(run) for run in values["runs"]),
-            reductions=tuple(values["reductions"]),
-        )
+    def _pairs(self, arm: str) -> list[tuple[Run, Run]]:
+        """Runs of an arm and of photos alone with the same seed."""
+        photos = {run.seed: run for run in self.runs if run.arm == PHOTOS}
+        return [(run, photos[run.seed]) for run in self.runs if run.arm == arm and run.seed in photos]
 
-    def _runs(self, arm: str) -> dict[int, Run]:
-        return {run.seed: run for run in self.runs if run.arm == arm}
+    def _row(self, arm: str, when: When) -> tuple[str, ...]:
+        cells = []
+        for figure, (_, digits, factor) in _FIGURES.items():
+            if arm == PHOTOS:
+                values = [getattr(run.read(when), figure) for run, _ in self._pairs(arm)]
+                cells.append(f"{factor * np.mean(values):.{digits}f}" if values else "")
+            else:
+                cells.append(_text(self.differences(arm, figure, when), digits, factor))
+        return arm, str(len(self._pairs(arm))), *cells
 
-    def _n_pairs(self, arm: Arm) -> int:
-        return len(self._runs(arm.name).keys() & self._runs(STACK).keys())
+    def _judge(self) -> tuple[bool | None, str]:
+        """Whether the pool helps beside the photos, and why.
 
-    def _paired(self, arm: str, value: Callable[[Run, Run], float]) -> Difference:
-        own, others = self._runs(arm), self._runs(STACK)
-        return Difference.of([value(own[seed], others[seed]) for seed in sorted(own.keys() & others.keys())])
-
-    def _cell(self, arm: Arm, measure: str, digits: int, factor: float, when: When) -> str:
-        if arm.name == STACK:
-            values = [_get(run.read(when), measure) for run in self._runs(STACK).values()]
-            return f"{factor * float(np.mean(values)):.{digits}f}"
-        return self.difference(arm.name, measure, when).text(digits, factor)
-
-    def _judged(self) -> tuple[bool | None, Arm | None, str]:
-        """Whether the pool helps beside the photos, the arm it is about, and the reason.
-
-        - Yes: an arm, read at its end or at its early stop, beats photos alone, however these are read: it
-          is better in accuracy or in negative log-likelihood after temperature scaling, by two standard
-          errors or more where seeds are few, and not worse in the other. So neither stopping early nor one
-          scalar gives the same.
-        - No: none does, and none would by one standard error either.
-        - Not settled: otherwise; with fewer than two seeds; or where the held-back loss of photos alone had
-          not turned well before the end.
+        1. Yes: a ratio is better than photos alone by two standard errors (more for few seeds: Student's t)
+           in accuracy or in scaled likelihood, at the end and at the lowest validation loss alike, and not
+           worse by two in the other figure.
+        2. No: no ratio is better by even one standard error.
+        3. Not settled: otherwise; with fewer than two seeds; or if the validation loss of photos alone was
+           still falling.
         """
-        arms = [arm for arm in self.arms if 0 < arm.ratio < 1 and self._n_pairs(arm)]
-        if not arms:
-            return None, None, "no arm was trained"
-        best = max(arms, key=lambda arm: self.difference(arm.name, "accuracy", "end").mean)
-        best_text = f'"{best.name}" {self._changes(best, "end")}'
-        if min(self._n_pairs(arm) for arm in arms) < 2:
-            return None, best, f"one seed gives no standard error. So far {best_text}"
-        late = sum(not run.turned() for run in self._runs(STACK).values())
-        if late:
-            return (
-                None,
-                best,
-                (
-                    f"the held-back loss of photos alone was still falling at the end of {late} trainings, "
-                    f"so more steps are needed. So far {best_text}"
-                ),
+        n_seeds = {arm.name: len(self._pairs(arm.name)) for arm in self.arms if 0 < arm.ratio < 1}
+        gains = {arm: self._gain(arm) for arm, n in n_seeds.items() if n > 1}
+        if not gains:
+            minutes = 4 * max((run.seconds for run in self.runs), default=0) / 60
+            needed_time = f", which take about {minutes:.0f} minutes" if self.runs else ""
+            return None, f"two seeds of photos alone and of a ratio are needed{needed_time}"
+        # Chance exceeds this quantile as rarely as it exceeds two standard errors with many seeds: it is 14
+        # with two seeds, 4.5 with three, 2.9 with five.
+        needed = {arm: stats.t.isf(stats.norm.sf(SURE), n_seeds[arm] - 1) for arm in gains}
+        best = max(gains, key=lambda arm: (gains[arm] >= needed[arm], gains[arm]))
+        text = (
+            f'"{best}" changed the accuracy by {_text(self.differences(best, "accuracy", "end"), 1, 100)} '
+            "points and the negative log-likelihood after temperature scaling by "
+            f"{_text(self.differences(best, 'nll_scaled', 'end'), 3)}"
+        )
+        falling = sum(not run.at_rest() for run, _ in self._pairs(PHOTOS))
+        if falling:
+            return None, (
+                f"the validation loss of photos alone was still falling at the end of {falling} trainings, "
+                f"so more steps are needed. So far {text}"
             )
-        for sure in (True, False):
-            passing = [(arm, when) for arm in arms for when in WHENS if self._passes(arm, when, arms, sure)]
-            if passing:
-                best, when = min(
-                    passing, key=lambda one: self.difference(one[0].name, "nll_scaled", one[1]).mean
-                )
-                text = f'"{best.name}" {self._changes(best, when)}'
-                return sure or None, best, text if sure else f"{text}, too little for so few seeds"
-        return False, best, f"no ratio helped on top of the standard stack. The best, {best_text}"
+        if gains[best] >= needed[best]:
+            return True, text
+        if gains[best] >= LIKELY:
+            return None, f"{text}, too little for {n_seeds[best]} seeds"
+        return False, f"no ratio helped on top of the standard stack. The best, {text}"
 
-    def _passes(self, arm: Arm, when: When, arms: Sequence[Arm], sure: bool) -> bool:
-        return all(self._beats(arm, when, other, arms, sure) for other in WHENS)
-
-    def _beats(self, arm: Arm, when: When, other: When, arms: Sequence[Arm], sure: bool) -> bool:
-        """Better in accuracy or scaled likelihood and not worse in the other, in standard errors.
-
-        The standard error is the greater one of the arm's own and the one pooled over all arms, as that of
-        two or three seeds is often small by chance. To be sure takes as many as leave as little to chance
-        as two of a normal distribution: more where seeds are few (Student's t) and arms many (Bonferroni).
-        """
-        gains = []
-        for measure, sign in (("accuracy", 1.0), ("nll_scaled", -1.0)):
-            errors = [self.difference(one.name, measure, when, other).standard_error for one in arms]
-            own = self.difference(arm.name, measure, when, other)
-            pooled = math.sqrt(float(np.mean(np.square(errors))))
-            gains.append(sign * own.mean / max(own.standard_error, pooled, _SMALLEST_ERROR))
-        needed, allowed = LIKELY, LIKELY
-        if sure:
-            freedom = sum(self._n_pairs(one) - 1 for one in arms)
-            needed = float(stats.t.isf(stats.norm.sf(SURE) / len(arms), freedom))
-            allowed = SURE
-        return max(gains) > needed and min(gains) >= -allowed
-
-    def _changes(self, arm: Arm, when: When) -> str:
-        accuracy = self.difference(arm.name, "accuracy", when).text(1, 100)
-        scaled = self.difference(arm.name, "nll_scaled", when).text(3)
-        return (
-            f"changed the accuracy by {accuracy} points and the negative log-likelihood after temperature "
-            f"scaling by {scaled}, read {_READ[when]}"
-        )
+    def _gain(self, arm: str) -> float:
+        """Standard errors by which an arm is better than photos alone; minus infinity for a trade."""
+        accuracy = min(_in_errors(self.differences(arm, "accuracy", when)) for when in _WHENS)
+        likelihood = min(-_in_errors(self.differences(arm, "nll_scaled", when)) for when in _WHENS)
+        return max(accuracy, likelihood) if min(accuracy, likelihood) > -SURE else -math.inf
 
 
-_MEASURES = (("accuracy", 1, 100.0), ("nll", 3, 1.0), ("nll_scaled", 3, 1.0))
+def _in_errors(values: Sequence[float]) -> float:
+    """The mean of at least two values, in standard errors of the mean."""
+    return float(np.mean(values) / max(stats.sem(values), 1e-12))
 
 
-def _get(point: Point, measure: str) -> float:
-    return float(getattr(point, measure))
+def _text(values: Sequence[float], digits: int, factor: float = 1.0, sign: str = "+") -> str:
+    """The mean of a value per seed and its standard error, as "+0.9 ± 0.4"; empty without seeds."""
+    if not values:
+        return ""
+    mean = f"{factor * np.mean(values):{sign}.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {factor * stats.sem(values):.{digits}f}"

@@ -1,76 +1,111 @@
-"""The study: many small trainings, compared in pairs."""
+"""The study: many small trainings with and without a pool, compared in pairs."""
 
 import hashlib
 import json
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.evaluation.usefulness.result import Usefulness
-from gmmaug_plugin.evaluation.usefulness.runs import Arm, Run, default_steps, make_arms
+from gmmaug_plugin.evaluation.usefulness.result import PHOTOS, POOL_ALONE, Arm, Point, Run, Usefulness
 from gmmaug_plugin.evaluation.usefulness.training import (
+    FEWEST_HELD_BACK,
     N_POINTS,
-    DrawPool,
-    Trainer,
-    choose_photos_per_class,
+    Repetition,
+    split_photos,
+    train,
 )
 from gmmaug_plugin.files import write_whole
+from gmmaug_plugin.photos import PhotoSet, near_duplicates
+from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.resizing import resize_images
 
-FEWEST_STEPS = 2 * N_POINTS
-FEWEST_SEEDS = 2
-_TIMED_STEPS = 4 * N_POINTS
+FEWEST_TRAINING = 4
+"""Photos of each class to train on."""
+
+_MOST_SEEDS = 10_000
+"""Seeds of a study that ends with its budget."""
+
+_MAY_CHANGE = ("ratios", "seeds", "budget")
+"""Options with which a finished training is still the same."""
+
+DrawPool = Callable[[PhotoSet, int], Pool]
+"""Draws a pool from photos with a seed."""
+
+
+def _option(default: Any, text: str, **metadata: Any) -> Any:
+    return field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Options of a study.
+
+    Raises:
+        ValueError: An option has no allowed value.
+    """
+
+    ratios: Sequence[float] = _option(
+        (0.25, 0.5),
+        "Share of synthetic images in a batch, above 0 and below 1; repeatable.",
+        flag="--ratio",
+        metavar="RATIO",
+        repeatable=True,
+    )
+    photos_per_class: int | None = _option(
+        None, "Photos of each class to train on. [default: two thirds of the smallest class]"
+    )
+    seeds: int = _option(3, "Paired repetitions, each with other photos.")
+    steps: int | None = _option(None, "Training steps, at least 32. [default: by the number of photos]")
+    image_size: int = _option(64, "Height and width to train at.")
+    budget: float | None = _option(None, "Time to use, instead of --seeds.", metavar="MINUTES")
+    seed: int = _option(0, "Seed of all random choices.")
+
+    def __post_init__(self) -> None:
+        if len(set(self.ratios)) < len(self.ratios) or not all(0 < ratio < 1 for ratio in self.ratios):
+            raise ValueError(
+                f"ratios must be above 0 and below 1, and no two equal. Received: {list(self.ratios)}"
+            )
+        least = {"photos_per_class": FEWEST_TRAINING, "seeds": 1, "steps": 2 * N_POINTS, "image_size": 16}
+        for name, value in {**least, "seed": 0}.items():
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), value)
+        if self.budget is not None and not self.budget > 0:
+            raise ValueError(f"budget must be above 0 minutes, or None. Received: budget={self.budget!r}")
 
 
 def study_usefulness(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int32],
-    class_names: Sequence[str],
-    *,
+    photos: PhotoSet,
     draw_pool: DrawPool,
-    photos_per_class: int | None = None,
-    n_seeds: int = 3,
-    steps: int | None = None,
-    ratios: Sequence[float] = (0.25, 0.5),
-    image_size: int = 64,
-    budget: float | None = None,
-    random_state: int = 0,
-    finished: Iterable[Run] = (),
-    on_run: Callable[[Usefulness], object] | None = None,
+    options: StudyOptions | None = None,
+    *,
+    file: Path | None = None,
+    pool_options: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Usefulness:
     """Find out whether a pool helps a classifier of these photos.
 
-    In every seed, some photos of each class are drawn to train on; the rest is held back, a part to stop
-    early and to scale by, another to report on. The pool is drawn anew from the training photos alone: one
-    that was drawn from all has seen those held back. The classifier is trained on the photos with the
-    standard stack of augmentations, on photos and pool in each ratio, and on the pool alone. All arms of a
-    seed share photos, initial weights, order of batches and the draws of the stack. After an interrupt the
-    runs that ``on_run`` was given can go on as ``finished``.
+    For every seed, some photos of each class are drawn to train on, and the rest is held back. A pool is
+    drawn from the training photos alone. The classifier is trained on the photos with the standard stack of
+    augmentations, on photos and pool at each ratio, and on the pool alone. All arms of a seed share photos,
+    initial weights, order of batches and the draws of the stack.
 
     Args:
-        images: uint8 (n, h, w) or (n, h, w, 3), resized to ``image_size``.
-        labels: int32 (n,), indices into ``class_names``.
-        class_names: Names of at least two classes.
-        draw_pool: Draws a pool from photos: uint8 (m, image_size, image_size[, 3]), labels int32 (m,) and
-            a seed to a pool with these classes.
-        photos_per_class: Training photos a class; None takes two thirds of the smallest class.
-        n_seeds: Number of repetitions; with a budget, as many as fit into it instead.
-        steps: Training steps of 32 images, rounded down to a multiple of 16; None takes
-            :func:`default_steps`. A budget may reduce them.
-        ratios: Shares of the batch that come from the pool, in (0, 1).
-        image_size: Height and width at which pool and classifier work.
-        budget: Minutes to use; None for no limit. Work left out for it is listed in the result.
-        random_state: Seed of every random choice.
-        finished: Runs of an earlier call with the same arguments, which are not repeated.
-        on_run: Called after every training with the result so far.
+        photos: Photos of at least two classes.
+        draw_pool: Draws a pool, with classes, from photos of ``options.image_size`` with a seed.
+        options: Defaults if None. With a budget, two seeds of photos and the first ratio are trained first,
+            then two seeds of the other arms, then further seeds until the time is used up; the training
+            under way at the end is dropped.
+        file: JSON file of the result, written whole after every training. Trainings that it holds already
+            are not repeated, so an interrupted study goes on; ratios, seeds and budget may differ.
+        pool_options: What ``draw_pool`` depends on, as JSON values: a file of other ones is refused.
         quiet: Show no progress.
 
     Returns:
@@ -78,185 +113,116 @@ def study_usefulness(
 
     Raises:
         ImportError: Keras or its backend is not installed.
-        ValueError: There are fewer than two classes or too few photos, or an argument is not as described.
-    """
-    arms = make_arms(ratios)
-    images, labels = _check_photos(images, labels, class_names)
-    chosen = choose_photos_per_class(labels, tuple(class_names), photos_per_class)
-    whole_number("n_seeds", n_seeds, 1)
-    whole_number("random_state", random_state, 0)
-    steps = default_steps(chosen * len(class_names)) if steps is None else steps
-    steps = _whole_parts(whole_number("steps", steps, FEWEST_STEPS))
-    if budget is not None and not budget > 0:
-        raise ValueError(f"budget must be above 0 minutes, or None. Received: budget={budget!r}")
-    began = time.monotonic()
-    trainer = Trainer(resize_images(images, image_size), labels, draw_pool, chosen, random_state)
-    known = {(run.arm, run.seed): run for run in finished}
-    deadline = np.inf
-    reductions: tuple[str, ...] = ()
-    if budget is not None:
-        deadline = began + 60 * budget
-        arms, steps, reductions = _within_budget(trainer, arms, steps, deadline, known)
-    known = {key: run for key, run in known.items() if run.points[-1].step == steps}
-    settings = {
-        "photos_per_class": chosen,
-        "class_names": list(class_names),
-        "steps": steps,
-        "image_size": image_size,
-        "budget": budget,
-        "random_state": random_state,
-    }
-    result = Usefulness(settings, arms, (), reductions)
-    seeds = n_seeds if budget is None else None
-    return _train_all(trainer, result, steps, seeds, deadline, known, on_run, quiet=quiet)
-
-
-def _within_budget(
-    trainer: Trainer,
-    arms: tuple[Arm, ...],
-    steps: int,
-    deadline: float,
-    known: Mapping[tuple[str, int], Run],
-) -> tuple[tuple[Arm, ...], int, tuple[str, ...]]:
-    """Leave out ratios, then steps, until two seeds fit into the time."""
-    if known:  # a study goes on as it began
-        return arms, next(iter(known.values())).points[-1].step, ()
-    began = time.monotonic()
-    trainer.prepare(0)
-    to_prepare = time.monotonic() - began
-    trainer.train(arms[0], 0, FEWEST_STEPS)  # compiles
-    timed = trainer.train(arms[0], 0, _TIMED_STEPS).seconds
-    measuring = trainer.measuring
-    per_step = (timed - measuring) / _TIMED_STEPS
-    left = deadline - time.monotonic() - (FEWEST_SEEDS - 1) * to_prepare
-
-    def fits(n_arms: int, n_steps: int) -> bool:
-        return FEWEST_SEEDS * n_arms * (measuring + n_steps * per_step) <= left
-
-    kept, reductions = list(arms), []
-    while len(kept) > 3 and not fits(len(kept), steps):
-        reductions.append(f'To keep the budget: without "{kept.pop(-2).name}".')
-    if not fits(len(kept), steps):
-        wanted = steps
-        each = left / (FEWEST_SEEDS * len(kept)) - measuring
-        steps = _whole_parts(max(FEWEST_STEPS, int(each / per_step)))
-        reductions.append(f"To keep the budget: {steps} of {wanted} steps, perhaps too few to judge.")
-    return tuple(kept), steps, tuple(reductions)
-
-
-def _whole_parts(steps: int) -> int:
-    return steps // N_POINTS * N_POINTS
-
-
-def _train_all(
-    trainer: Trainer,
-    result: Usefulness,
-    steps: int,
-    n_seeds: int | None,
-    deadline: float,
-    known: Mapping[tuple[str, int], Run],
-    on_run: Callable[[Usefulness], object] | None,
-    *,
-    quiet: bool,
-) -> Usefulness:
-    """Train seed by seed, so that there is an answer early; without ``n_seeds`` until the time is used up."""
-    first = FEWEST_SEEDS if n_seeds is None else n_seeds
-    longest, seed = 0.0, 0
-    with progress_bar("Training classifiers", first * len(result.arms) * N_POINTS, quiet=quiet) as advance:
-        while seed < first or (n_seeds is None and time.monotonic() + longest <= deadline):
-            if seed >= first:
-                advance.expect(len(result.arms) * N_POINTS)
-            began = time.monotonic()
-            for arm in result.arms:
-                if time.monotonic() > deadline:
-                    missing = f'The budget was used up before "{arm.name}" of seed {seed + 1}.'
-                    return replace(result, reductions=(*result.reductions, missing))
-                run = known.get((arm.name, seed))
-                trained = run or trainer.train(arm, seed, steps, advance=advance)
-                result = replace(result, runs=(*result.runs, trained))
-                if on_run is not None and run is None:
-                    on_run(result)
-            longest, seed = max(longest, time.monotonic() - began), seed + 1
-    return result
-
-
-def _check_photos(
-    images: NDArray[np.uint8], labels: NDArray[np.int32], class_names: Sequence[str]
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim not in (3, 4) or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
-        raise ValueError(
-            "images must be uint8 (n, h, w) or (n, h, w, 3) with one label each. "
-            f"Received: {images.dtype} {images.shape} and labels {labels.shape}"
-        )
-    if len(class_names) < 2:
-        raise ValueError(
-            f"A classifier needs photos of at least two classes. Received: class_names={list(class_names)}"
-        )
-    if len(labels) and not (labels.min() >= 0 and labels.max() < len(class_names)):
-        raise ValueError(
-            f"labels must be indices into the {len(class_names)} class names. "
-            f"Received: from {labels.min()} to {labels.max()}"
-        )
-    return images, labels.astype(np.int32)
-
-
-class StudyFile:
-    """A JSON file of finished trainings, written after each, from which a stopped study goes on.
-
-    Args:
-        path: The file; it need not be there yet.
-        images: The photos of the study, uint8.
-        labels: Their classes, int32 (n,).
-        depends_on: Whatever else a training depends on, as plain JSON values: photos per class, steps, seed,
-            options of the pool. Seeds and ratios may be added to a study that has begun.
+        ValueError: There are fewer than two classes or too few photos, the pool has no classes, or the file
+            holds something else.
 
     Example:
-        >>> file = StudyFile(Path("study.json"), photos, labels, depends_on={})  # doctest: +SKIP
-        >>> study_usefulness(..., finished=file.finished(), on_run=file.write)  # doctest: +SKIP
+        >>> found = study_usefulness(load_photos("photos/"), draw_pool, file=Path("s.json"))  # doctest: +SKIP
+        >>> found.helps  # doctest: +SKIP
+        False
     """
+    options = options or StudyOptions()
+    n_training, steps = _amounts(options, photos)
+    arms = make_arms(options.ratios)
+    identity = f"{photos.digests} {np.asarray(photos.labels).tolist()}"
+    settings = {
+        **asdict(replace(options, photos_per_class=n_training, steps=steps)),
+        "class_names": photos.class_names,
+        "pool": dict(pool_options or {}),
+        "photos": hashlib.sha256(identity.encode()).hexdigest(),
+    }
+    runs = _finished(file, settings)
+    done = {(run.arm, run.seed) for run in runs}
+    photos = replace(photos, images=resize_images(photos.images, options.image_size))
+    groups = near_duplicates(photos.images)
 
-    def __init__(
-        self,
-        path: Path,
-        images: NDArray[np.uint8],
-        labels: NDArray[np.int32],
-        *,
-        depends_on: Mapping[str, Any],
-    ) -> None:
-        digest = hashlib.sha256(np.ascontiguousarray(images).data)
-        digest.update(labels.astype(np.int32).tobytes())
-        # By way of JSON, so that tuples equal the lists that come back.
-        self._key = json.loads(json.dumps({**depends_on, "photos": digest.hexdigest()}))
-        self._path = path
-        self._before: tuple[Run, ...] = ()
+    @lru_cache(2)
+    def prepare(seed: int) -> Repetition:
+        training, validation, test = split_photos(photos, groups, n_training, (options.seed, seed, 0))
+        pool = draw_pool(training, seed)
+        if pool.class_names != photos.class_names or pool.images.ndim != photos.images.ndim:
+            raise ValueError(f"draw_pool must return a pool with the photos' classes. Received: {pool}")
+        return Repetition(training, validation, test, pool, (options.seed, seed))
 
-    def finished(self) -> tuple[Run, ...]:
-        """Trainings that the file holds already.
+    timed = options.budget is not None
+    deadline = time.monotonic() + 60 * (options.budget or math.inf)
+    total = None if timed else len(arms) * options.seeds
+    with progress_bar("Training classifiers", total, quiet=quiet) as advance:
+        for arm, seed in _order(arms, _MOST_SEEDS if timed else options.seeds):
+            if (arm.name, seed) in done:
+                advance()
+                continue
+            began = time.monotonic()
+            if began > deadline:
+                break
+            points = train(prepare(seed), arm.ratio, steps, deadline=deadline, advance=advance)
+            if points is None:
+                break
+            runs.append(Run(arm.name, seed, points, time.monotonic() - began))
+            if file is not None:
+                found = Usefulness(settings, arms, tuple(runs))
+                write_whole(file, json.dumps(found.as_json(), indent=1).encode())
+    return Usefulness(settings, arms, tuple(runs))
 
-        Raises:
-            ValueError: The file is of another study, or of something else.
-        """
-        if not self._path.exists():
-            return ()
-        try:
-            values = json.loads(self._path.read_text(encoding="utf-8"))
-            key, known = values["key"], Usefulness.from_json(values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"The file must hold a study, or not be there. Received: {self._path}, which holds none"
-            ) from error
-        if key != self._key:
-            raise ValueError(
-                "A study goes on with the photos and options that it began with: name another file for "
-                f"other ones. Received: {self._path}"
-            )
-        self._before = known.runs
-        return known.runs
 
-    def write(self, found: Usefulness) -> None:
-        """Write everything found so far, all or nothing; trainings that the file held stay in it."""
-        made = {(run.arm, run.seed) for run in found.runs}
-        kept = tuple(run for run in self._before if (run.arm, run.seed) not in made)
-        values = {"key": self._key, **replace(found, runs=(*found.runs, *kept)).as_json()}
-        write_whole(self._path, json.dumps(values, indent=1).encode())
+def make_arms(ratios: Sequence[float]) -> tuple[Arm, ...]:
+    """Photos alone, photos beside the pool at each ratio (as "photos + 25% pool"), and the pool alone."""
+    beside = (Arm(f"{PHOTOS} + {100 * ratio:.3g}% pool", ratio) for ratio in ratios)
+    return Arm(PHOTOS, 0.0), *beside, Arm(POOL_ALONE, 1.0)
+
+
+def default_steps(n_photos: int) -> int:
+    """Training steps for n training photos: 3500 (n / 250)^0.389, but at least 500.
+
+    On five kinds of flowers at 64 x 64 the validation loss of photos alone turns well before.
+    """
+    return max(500, round(3500 * math.pow(n_photos / 250, 0.389)))
+
+
+def _amounts(options: StudyOptions, photos: PhotoSet) -> tuple[int, int]:
+    """Training photos per class and training steps, after a check that there are enough photos."""
+    if photos.labels is None or len(photos.class_names) < 2:
+        raise ValueError(
+            f"A classifier needs photos of at least two classes. Received: {list(photos.class_names)}"
+        )
+    fewest = int(np.bincount(photos.labels, minlength=len(photos.class_names)).min())
+    chosen = options.photos_per_class or min(2 * fewest // 3, fewest - FEWEST_HELD_BACK)
+    if chosen < FEWEST_TRAINING or fewest - chosen < FEWEST_HELD_BACK:
+        raise ValueError(
+            f"Too few photos: every class must have at least {FEWEST_TRAINING} to train on and "
+            f"{FEWEST_HELD_BACK} more to hold back. Received: photos_per_class={options.photos_per_class}, "
+            f"and {fewest} photos in the smallest class"
+        )
+    return chosen, options.steps or default_steps(chosen * len(photos.class_names))
+
+
+def _order(arms: Sequence[Arm], seeds: int) -> Iterator[tuple[Arm, int]]:
+    """The trainings; first those that an answer needs: two seeds of photos alone and of one ratio."""
+    first = range(min(2, seeds))
+    yield from ((arm, seed) for seed in first for arm in arms[:2])
+    yield from ((arm, seed) for seed in first for arm in arms[2:])
+    yield from ((arm, seed) for seed in range(2, seeds) for arm in arms)
+
+
+def _finished(file: Path | None, settings: Mapping[str, Any]) -> list[Run]:
+    """The trainings that a file holds; none without a file."""
+    if file is None or not file.exists():
+        return []
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        known = dict(values["settings"])
+        runs = [
+            Run(one["arm"], one["seed"], tuple(Point(**point) for point in one["points"]), one["seconds"])
+            for one in values["runs"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"The file must hold a study, or be absent. Received: {file}") from error
+    # Through JSON, so that tuples equal the lists of the file.
+    wanted = json.loads(json.dumps({**settings, **{name: known.get(name) for name in _MAY_CHANGE}}))
+    if known != wanted:
+        changed = sorted(name for name in wanted if known.get(name) != wanted[name])
+        raise ValueError(
+            "A study goes on with the photos and options that it began with: name another file for "
+            f"other ones. Received: {file}, in which {', '.join(changed)} differ"
+        )
+    return runs

@@ -1,4 +1,4 @@
-"""Reports that several tests look at: a whole one, one with hostile names, and one of hardly anything."""
+"""Reports for several tests: a whole one, one with hostile names, and one without optional parts."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +11,7 @@ import pytest
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import CopyDetector, Measure, Measurements
 from gmmaug_plugin.evaluation.report import write_report
-from gmmaug_plugin.photos import PhotoSet
-from gmmaug_plugin.photos.files import SkippedPhoto
+from gmmaug_plugin.photos import PhotoSet, SkippedPhoto
 from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.record import FitRecord
 
@@ -63,7 +62,7 @@ def write_whole_report() -> Callable[[Path], Path]:
         pool, photos = make(
             ("daisy", "rose"),
             model="local",
-            options={"image_size": 32, "seed": None, "nested": {"a": [1, 2]}},
+            options={"image_size": 32, "allow_copies": False, "nested": {"a": [1, 2]}},
             versions={"numpy": "2.0"},
             photos_per_class={"daisy": 20, "rose": 20},
             notes=("Class rose is small.", "Measured on few."),

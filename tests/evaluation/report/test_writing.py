@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gmmaug_plugin.evaluation import Measure, Measurements
-from gmmaug_plugin.evaluation.report import sections, write_report
-from gmmaug_plugin.photos import PhotoSet
-from gmmaug_plugin.photos.files import printable
+from gmmaug_plugin.evaluation.report import write_report
+from gmmaug_plugin.evaluation.report.writing import verdict
+from gmmaug_plugin.photos import PhotoSet, printable
 from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.record import FitRecord
 
@@ -21,11 +21,11 @@ VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Page(HTMLParser):
-    """Elements, attributes and text as a reader of HTML sees them."""
+    """Elements, attributes and text of a page whose elements are all closed."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.text = ""
+        self.text = ""  # without scripts and styles
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open[-1:] not in (["script"], ["style"]):
-            self.text += data
+            self.text += f"{data} "
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -58,30 +58,50 @@ def test_the_same_arguments_give_the_same_bytes(
 def test_the_page_shows_every_part(pages: dict[str, Path]) -> None:
     page = Page(pages["whole"])
     text = " ".join(page.text.split())
-    assert "40 images of 32 x 32 pixels, drawn from 40 photos" in text
-    assert "As photos in 1 of 2 measures, and unlike photos in the others: Contrast." in text
     numbers = json.loads((pages["whole"].parent / "report.json").read_bytes())
     n_copies = sum(one["ratio"] < 1 for one in numbers["nearest"])
     assert 2 <= n_copies < 20
-    assert f"copies: {n_copies} of these 40" in text
-    assert "Taken: bandwidth 0.2: nearest" in text
-    assert "3 by AIC" in text
+    for sentence in (
+        "40 images of 32 x 32 pixels, drawn from 40 photos",
+        "As photos in 1 of 2 measures, and unlike photos in the others: Contrast.",
+        "Copies, raw pixels 0.8 % 3.4 %",
+        f"copies: {n_copies} of these 40",
+        "✗ copy daisy: 0.",
+        "Taken: bandwidth 0.2: nearest",
+        "2: bandwidth 0.2 60.2 20",
+        "3 by AIC",
+        "9 36.00 9.00",
+        "daisy 20 20 3",
+        "Class rose is small.",
+        "a.jpg (broken image)",
+        "a [1, 2]",
+    ):
+        assert sentence in text
     assert text.count("Measured on few.") == 1
-    assert "Class rose is small." in text
-    assert "a.jpg (broken image)" in text
-    assert "a [1, 2]" in text
     names = [one["alt"] for one in page.all("img")]
     assert "Photo 3, rose, re-rendered with strength 0.8" in names
     assert "Principal image 3 of class daisy" in names
-    # The nearest first: the two photos in the pool, each beside itself.
     sources = [one["src"] for one in page.all("img")]
-    assert sources[0] == sources[1]
+    assert sources[0] == sources[1]  # the two photos in the pool are nearest, each beside itself
     assert sources[2] == sources[3]
     assert sources[4] != sources[5]
-    assert len(page.all("svg")) == 2  # the malformed choices are left out
 
 
-def test_what_is_absent_is_said_to_be(pages: dict[str, Path]) -> None:
+def test_charts_place_their_points(pages: dict[str, Path]) -> None:
+    """Two charts of two candidates and two times three numbers of components; malformed ones are left out."""
+    page = Page(pages["whole"])
+    assert len(page.all("svg")) == 2
+    dots = [(float(one["cx"] or 0), float(one["cy"] or 0), one.get("class")) for one in page.all("circle")]
+    (x, y, chosen), (other_x, other_y, other_chosen) = dots[:2]
+    assert (other_x > x, other_y > y) == (True, True)  # more copies, and less distance
+    assert (chosen, other_chosen) == (None, "chosen")
+    for curve in (dots[2:5], dots[5:8]):
+        assert max(y for _, y, _ in curve) == 228.0  # the lowest value of a criterion lies on the axis
+    lines = [one["points"] or "" for one in page.all("polyline")]
+    assert [f"{x},{y}" for x, y, _ in dots[2:5]] == lines[0].split()
+
+
+def test_absent_parts_are_named(pages: dict[str, Path]) -> None:
     text = Page(pages["bare"]).text
     for sentence in ("Nothing was measured", "not compared", "No photos were re-rendered", "No option was"):
         assert sentence in text
@@ -107,7 +127,7 @@ def test_refused_copies_are_claimed_only_where_the_fit_refused_them(
     assert ("refused and drawn again" in text) is refused
 
 
-def test_the_numbers_are_all_there_and_finite(pages: dict[str, Path]) -> None:
+def test_the_figures_are_complete_and_finite(pages: dict[str, Path]) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
@@ -160,7 +180,7 @@ def test_the_verdict_names_copies_first(goods: dict[str, bool | None], tone: str
     measures = [
         Measure(name, name.title(), 9.0, 1.0, "%", good, f"About {name}.", "") for name, good in goods.items()
     ]
-    found = sections.verdict(Measurements(tuple(measures), 5))
+    found = verdict(Measurements(tuple(measures), 5))
     assert found[0] == tone
     assert sentence in found[1]
 

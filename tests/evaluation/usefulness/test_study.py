@@ -1,7 +1,6 @@
 """The whole study, on small drawn flowers."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,233 +8,160 @@ import numpy as np
 import pytest
 
 from examples.drawn_flowers import make_flowers
-from gmmaug_plugin.evaluation.usefulness import (
-    StudyFile,
-    Usefulness,
-    runs,
-    study,
-    study_usefulness,
-    training,
-)
-from gmmaug_plugin.evaluation.usefulness.training import Trainer
+from gmmaug_plugin.evaluation.usefulness import Point, StudyOptions, study, study_usefulness, training
+from gmmaug_plugin.evaluation.usefulness.study import default_steps, make_arms
+from gmmaug_plugin.evaluation.usefulness.training import Repetition
+from gmmaug_plugin.photos import PhotoSet
 from gmmaug_plugin.pool import Pool
 
-keras = pytest.importorskip("keras")
-
 NAMES = ("daisy", "rose", "tulip")
-SHORT: dict[str, Any] = {"photos_per_class": 12, "image_size": 16, "ratios": [0.5], "quiet": True}
-Flowers = tuple[np.ndarray, np.ndarray]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_points() -> Iterator[None]:
-    """Curves of four points: measuring takes longer than these trainings."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (training, study):
-            patch.setattr(module, "N_POINTS", 4)
-        yield
+ARMS = ("photos", "photos + 50% pool", "pool alone")
+SHORT: dict[str, Any] = {"photos_per_class": 12, "image_size": 16, "ratios": (0.5,), "steps": 32}
 
 
 @pytest.fixture(scope="module")
-def flowers() -> Flowers:
+def photos() -> PhotoSet:
     images, labels, _ = make_flowers(150, image_size=32, n_classes=3)
-    return images, labels
+    return PhotoSet(images, labels.astype(np.int32), NAMES)
 
 
-class Draw:
-    """Gives the photos themselves for a pool, and keeps them; ``shift`` makes labels wrong."""
-
-    def __init__(self, shift: int = 0) -> None:
-        self.seen: list[np.ndarray] = []
-        self.shift = shift
-
-    def __call__(self, images: np.ndarray, labels: np.ndarray, seed: int) -> Pool:
-        assert np.bincount(labels).tolist() == [12, 12, 12]
-        self.seen.append(images)
-        return Pool(images, ((labels + self.shift) % 3).astype(np.int32), NAMES)
+def draw(photos: PhotoSet, seed: int) -> Pool:
+    """The photos themselves for a pool."""
+    return Pool(photos.images, photos.labels, photos.class_names)
 
 
-@pytest.fixture(scope="module")
-def draw() -> Draw:
-    return Draw()
+class Clocked:
+    """Trainings that take a minute of a clock, check the deadline every half minute, and train nothing."""
 
-
-@pytest.fixture(scope="module")
-def result(flowers: Flowers, draw: Draw) -> Usefulness:
-    return study_usefulness(*flowers, NAMES, draw_pool=draw, n_seeds=2, steps=32, **SHORT)
-
-
-def test_every_arm_has_its_whole_curve_with_every_seed(result: Usefulness) -> None:
-    assert [(run.arm, run.seed) for run in result.runs] == [
-        (arm, seed) for seed in range(2) for arm in ("photos", "photos + 50% pool", "pool alone")
-    ]
-    for run in result.runs:
-        assert [point.step for point in run.points] == [8, 16, 24, 32]
-        assert all(
-            np.isfinite([point.nll, point.nll_scaled, point.validation_nll]).all() for point in run.points
-        )
-    assert result.verdict.startswith("Beside the photos: ")
-    assert "Instead of the photos: " in result.verdict
-
-
-def test_the_pool_of_a_seed_is_drawn_from_its_training_photos_alone(result: Usefulness, draw: Draw) -> None:
-    assert [images.shape for images in draw.seen] == [(36, 16, 16)] * 2
-    assert (draw.seen[0] != draw.seen[1]).any()
-
-
-def test_trainings_repeat_themselves_and_finished_ones_are_not_repeated(
-    result: Usefulness, flowers: Flowers
-) -> None:
-    kept: list[Usefulness] = []
-    known = [run for run in result.runs if run.arm != "photos + 50% pool"]
-    again = study_usefulness(
-        *flowers, NAMES, draw_pool=Draw(), n_seeds=1, steps=32, finished=known, on_run=kept.append, **SHORT
-    )
-    assert [len(one.runs) for one in kept] == [2]
-    before = {(run.arm, run.seed): run for run in result.runs}
-    for run in again.runs:
-        same = before[run.arm, run.seed]
-        assert (run is same) is (run in known)
-        for point, other in zip(run.points, same.points, strict=True):
-            assert point.nll == pytest.approx(other.nll, abs=0.02)
-
-
-def test_training_learns_and_wrong_labels_do_harm() -> None:
-    """Stripes across, stripes down, and none; the pool has each of them under another's name."""
-    rng = np.random.default_rng(0)
-    stripes = np.broadcast_to(90 * (np.arange(16) // 2 % 2), (16, 16))
-    kinds = np.stack([stripes, stripes.T, np.full((16, 16), 45)])
-    labels = (np.arange(150) % 3).astype(np.int32)
-    images = np.clip(80 + kinds[labels] + rng.normal(0, 15, (150, 16, 16)), 0, 255).astype(np.uint8)
-    found = study_usefulness(images, labels, NAMES, draw_pool=Draw(shift=1), n_seeds=1, steps=96, **SHORT)
-    photos, mixed, alone = (run.read("end").accuracy for run in found.runs)
-    assert photos > 0.8
-    assert mixed < photos - 0.1
-    assert alone < 0.2
-    assert found.helps is None  # one seed
-
-
-def test_color_is_trained_on_as_it_is() -> None:
-    """Classes differ by hue alone, at equal luma."""
-    rng = np.random.default_rng(0)
-    labels = (np.arange(120) % 2).astype(np.int32)
-    hues = np.array([[200, 60, 60], [20, 140, 150]])[labels][:, None, None]
-    images = np.clip(hues + rng.normal(0, 20, (120, 16, 16, 1)), 0, 255).astype(np.uint8)
-    trainer = Trainer(images, labels, lambda x, y, _: Pool(x, y, ("a", "b")), 20, 0)
-    run = trainer.train(study.make_arms([0.5])[0], 0, 96)
-    assert run.points[-1].accuracy > 0.9
-
-
-class Clock:
-    """Goes on by a second for every step trained; nothing is trained."""
-
-    now = 0.0
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.done: list[tuple[int, float]] = []
+        self.shared: list[Repetition] = []
 
     def monotonic(self) -> float:
         return self.now
 
+    def __call__(
+        self, shared: Repetition, ratio: float, steps: int, *, deadline: float, advance: Any
+    ) -> tuple[Point, ...] | None:
+        self.now += 60
+        if self.now - 30 > deadline:
+            return None
+        self.shared.append(shared)
+        self.done.append((shared.seed[1], ratio))
+        return tuple(Point(step, 0.5, 1.0, 1.0, 1.0, 1.0) for step in (steps // 2, steps))
+
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-
-    def fit(keras: Any, model: Any, feed: Any, part: int, measure_part: Any) -> None:
-        for place in range(1, training.N_POINTS + 1):
-            made.now += part
-            measure_part(place * part)
-
-    monkeypatch.setattr(
-        training, "build_classifier", lambda *_: lambda images, **_: np.zeros((len(images), 3), np.float32)
-    )
-    monkeypatch.setattr(training, "_fit", fit)
-    monkeypatch.setattr(training, "_restart", lambda *_: None)
-    for module in (training, study):
-        monkeypatch.setattr(module, "time", made)
+def clocked(monkeypatch: pytest.MonkeyPatch) -> Clocked:
+    made = Clocked()
+    monkeypatch.setattr(study, "train", made)
+    monkeypatch.setattr(study, "time", made)
     return made
 
 
-def test_a_budget_is_used_and_kept(flowers: Flowers, clock: Clock) -> None:
-    """Three arms of 32 steps take 96 seconds a seed, after 96 seconds of timing: nine seeds fit."""
-    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), n_seeds=2, steps=32, budget=16.0, **SHORT)
-    assert len(found.runs) == 3 * 9
-    assert clock.now <= 16 * 60
-    assert found.reductions == ()
+def test_every_arm_is_trained(photos: PhotoSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras")
+    monkeypatch.setattr(training, "N_POINTS", 4)  # measuring takes longer than these trainings
+    found = study_usefulness(photos, draw, StudyOptions(seeds=1, **SHORT), quiet=True)
+    assert [(run.arm, run.seed, len(run.points)) for run in found.runs] == [(arm, 0, 4) for arm in ARMS]
+    assert all(0 < run.points[-1].nll < 10 for run in found.runs)
+    assert found.settings["photos_per_class"] == 12
+    assert "Not settled" in found.verdict
+    assert "Instead of the photos: " in found.verdict
 
 
-def test_a_short_budget_drops_ratios_and_steps_and_says_so(flowers: Flowers, clock: Clock) -> None:
-    options = {**SHORT, "ratios": [0.25, 0.5]}
-    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), steps=64, budget=6.0, **options)
-    assert [arm.name for arm in found.arms] == ["photos", "photos + 25% pool", "pool alone"]
-    assert found.settings["steps"] == 44
-    assert len(found.runs) >= 6
-    assert clock.now <= 6 * 60
-    assert 'without "photos + 50% pool"' in found.reductions[0]
-    assert "44 of 64 steps" in found.reductions[1]
-
-
-def test_measuring_does_not_count_as_steps(
-    flowers: Flowers, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_a_seed_has_its_own_photos_and_a_pool_of_the_training_photos_alone(
+    photos: PhotoSet, clocked: Clocked
 ) -> None:
-    """A curve takes 40 seconds and 128 steps 128: six trainings of 168 fit, after 176 of timing."""
+    drawn: list[PhotoSet] = []
 
-    def slowly(*points: Any) -> Any:
-        clock.now += 10
-        return runs.measure(*points)
+    def keep(some: PhotoSet, seed: int) -> Pool:
+        drawn.append(some)
+        return draw(some, seed)
 
-    monkeypatch.setattr(training, "measure", slowly)
-    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), steps=128, budget=19.8, **SHORT)
-    assert found.reductions == ()
-    assert len(found.runs) == 6
-    assert clock.now <= 19.8 * 60
-
-
-def test_a_budget_that_runs_out_keeps_finished_trainings(flowers: Flowers, clock: Clock) -> None:
-    found = study_usefulness(*flowers, NAMES, draw_pool=Draw(), steps=64, budget=0.1, **SHORT)
-    assert found.runs == ()
-    assert "used up before" in found.reductions[-1]
-    assert found.helps is None
+    study_usefulness(photos, keep, StudyOptions(seeds=2, **SHORT))
+    assert [some.images.shape for some in drawn] == [(36, 16, 16)] * 2
+    assert set(drawn[0].digests) != set(drawn[1].digests)
+    for shared in clocked.shared:
+        assert shared.training is drawn[shared.seed[1]]
+        held_back = {*shared.validation.digests, *shared.test.digests}
+        assert not held_back & set(shared.training.digests)
 
 
-def test_a_stopped_study_goes_on_from_its_file(tmp_path: Path, flowers: Flowers, clock: Clock) -> None:
-    path = tmp_path / "study.json"
-    options: dict[str, Any] = {**SHORT, "draw_pool": Draw(), "steps": 32}
+def test_a_budget_is_used_and_kept_and_brings_an_answer_first(photos: PhotoSet, clocked: Clocked) -> None:
+    options = {**SHORT, "ratios": (0.25, 0.5)}
+    found = study_usefulness(photos, draw, StudyOptions(budget=9.5, **options))
+    assert clocked.done == [
+        *((seed, ratio) for seed in (0, 1) for ratio in (0.0, 0.25)),
+        *((seed, ratio) for seed in (0, 1) for ratio in (0.5, 1.0)),
+        (2, 0.0),
+        (2, 0.25),
+    ]
+    assert len(found.runs) == 10
+    assert clocked.now == 600  # no eleventh one is begun
+    none = study_usefulness(photos, draw, StudyOptions(budget=0.4, **options))
+    assert none.runs == ()
+    assert none.helps is None
 
-    def stop(found: Usefulness) -> None:
-        file.write(found)
-        if len(found.runs) == 4:
-            raise KeyboardInterrupt
 
-    file = StudyFile(path, *flowers, depends_on={"steps": (32,)})
-    assert file.finished() == ()
-    with pytest.raises(KeyboardInterrupt):
-        study_usefulness(*flowers, NAMES, on_run=stop, **options)
-    again = StudyFile(path, *flowers, depends_on={"steps": (32,)})
-    assert len(again.finished()) == 4
-    trained: list[Usefulness] = []
-    study_usefulness(*flowers, NAMES, finished=again.finished(), on_run=trained.append, **options)
-    assert len(trained) == 5
-    again.write(trained[0])
-    assert len(json.loads(path.read_text())["runs"]) == 5
-    with pytest.raises(ValueError, match="name another file"):
-        StudyFile(path, *flowers, depends_on={"steps": 33}).finished()
-    path.write_text("{}")
-    with pytest.raises(ValueError, match="which holds none"):
-        again.finished()
+def test_a_stopped_study_goes_on_from_its_file(
+    tmp_path: Path, photos: PhotoSet, clocked: Clocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "study.json"
+
+    def go_on(some: PhotoSet = photos, pool: str = "local", **changes: Any) -> int:
+        options = StudyOptions(**{**SHORT, **changes})
+        return len(study_usefulness(some, draw, options, file=file, pool_options={"model": pool}).runs)
+
+    assert go_on(budget=4.4) == 4
+    clocked.done.clear()
+    assert go_on(ratios=(0.5, 0.75), seeds=2) == 8
+    assert clocked.done == [(0, 0.75), (0, 1.0), (1, 0.75), (1, 1.0)]
+    assert len(json.loads(file.read_text())["runs"]) == 8
+    assert go_on(seeds=2) == 8
+    for changes in ({"steps": 33}, {"seed": 1}, {"pool": "pca"}, {"some": photos.take(range(149))}):
+        with pytest.raises(ValueError, match="name another file"):
+            go_on(**changes)
+    for text in ("{}", "not JSON", '{"settings": 7, "runs": []}'):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="must hold a study"):
+            go_on()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_names": ("daisy",)}, "at least two classes"),
-        ({"class_names": NAMES[:2]}, "Received: from 0 to 2"),
-        ({"photos_per_class": 100}, "Too few photos"),
+        ({"photos_per_class": 48}, "50 photos in the smallest class"),
+        ({"photos_per_class": 3}, "at least 4. Received: 3"),
         ({"steps": 3}, "at least 32. Received: 3"),
         ({"budget": 0.0}, "above 0 minutes"),
-        ({"ratios": [1.5]}, "below 1"),
-        ({"images": np.zeros((150, 8, 8))}, "Received: float64"),
+        ({"ratios": (1.0,)}, "below 1"),
+        ({"ratios": (0.5, 0.5)}, "no two equal"),
+        ({"seeds": 0}, "at least 1"),
     ],
 )
-def test_unusable_arguments_are_refused(flowers: Flowers, options: dict[str, Any], message: str) -> None:
-    arguments = {"images": flowers[0], "labels": flowers[1], "class_names": NAMES, **SHORT, **options}
+def test_unusable_options_are_refused(photos: PhotoSet, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        study_usefulness(**arguments, draw_pool=Draw())
+        study_usefulness(photos, draw, StudyOptions(**{**SHORT, **options}))
+
+
+def test_unusable_photos_and_pools_are_refused(photos: PhotoSet) -> None:
+    for some in (PhotoSet(photos.images), PhotoSet(photos.images, photos.labels * 0, ("daisy",))):
+        with pytest.raises(ValueError, match="at least two classes"):
+            study_usefulness(some, draw)
+    rows = np.argsort(photos.labels)
+    with pytest.raises(ValueError, match="9 photos in the smallest class"):
+        study_usefulness(photos.take([*rows[:9], *rows[50:]]), draw, StudyOptions(**SHORT))
+    with pytest.raises(ValueError, match="photos' classes"):
+        study_usefulness(photos, lambda some, _: Pool(some.images), StudyOptions(**SHORT))
+
+
+def test_arms_and_steps() -> None:
+    assert [(arm.name, arm.ratio) for arm in make_arms([0.125, 0.5])] == [
+        ("photos", 0.0),
+        ("photos + 12.5% pool", 0.125),
+        ("photos + 50% pool", 0.5),
+        ("pool alone", 1.0),
+    ]
+    assert [default_steps(n) for n in (1, 250, 1000)] == [500, 3500, 6002]
