@@ -1,4 +1,4 @@
-"""Images out: grids, PNG files, and folders of classes, each written whole or not at all."""
+"""Images as files: grids, PNG files and class folders, each written whole or not at all."""
 
 import io
 import re
@@ -25,7 +25,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 """File formats of :func:`write_class_folders`, with Pillow's options for each."""
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices."""
+"""Names of devices on Windows, which no folder can have."""
 
 
 def grid(images: NDArray[np.uint8], *, columns: int | None = None) -> NDArray[np.uint8]:
@@ -61,13 +61,14 @@ def _fitting_columns(n: int) -> int:
 
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
-    """Write one uint8 image (h, w) or (h, w, 3) as PNG, all or nothing.
+    """Write one uint8 image (h, w) or (h, w, 3) as PNG, all or nothing. A missing folder is made.
 
     Raises:
-        OSError: The file cannot be written; whatever was there before is untouched.
+        OSError: The file cannot be written; an existing file is unchanged.
     """
     encoded = io.BytesIO()
     Image.fromarray(image).save(encoded, format="PNG", optimize=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, encoded.getvalue())
 
 
@@ -77,83 +78,50 @@ def write_class_folders(
     class_names: Sequence[str],
     folder: Path,
     file_format: str = "png",
-    *,
-    overwrite: bool = False,
-) -> int:
-    """Write images as files, a folder per class, as Keras and torchvision read them.
+) -> None:
+    """Write images as files, one folder per class, as Keras and torchvision read them.
 
-    All files are written beside the target first; the finished folder is then moved into place.
+    All files are written into a folder beside the target, which is then renamed.
 
     Args:
         images: uint8 (n, h, w) or (n, h, w, 3), n at least 1.
         labels: int32 (n,), indices into ``class_names``; None writes all files into ``folder`` itself.
-        class_names: Names in label order. What a file name cannot hold becomes "_".
+        class_names: Names in label order. Characters that file names cannot hold become "_".
         folder: The target. It must be absent or empty.
         file_format: "png" (lossless), "jpg" or "webp" (both at quality 95).
-        overwrite: Replace the target and everything in it.
-
-    Returns:
-        Number of files written.
 
     Raises:
-        FileExistsError: The target holds something, or is a file.
-        OSError: The files cannot be written; the target is as it was.
+        FileExistsError: The target is a file, or a folder that is not empty.
+        OSError: The files cannot be written; the target is unchanged.
         ValueError: ``file_format`` is another.
 
     Example:
         >>> write_class_folders(images, labels, ("daisy", "rose"), Path("drawn"))  # doctest: +SKIP
-        1200
     """
     one_of("file_format", file_format, tuple(FORMATS))
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"The target must be a folder. Received: {str(folder)!r}")
-    if not overwrite and folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(
-            f"The target folder must be empty, or overwriting allowed. Received: {str(folder)!r}"
-        )
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise FileExistsError(f"The target must be a new or empty folder. Received: {str(folder)!r}")
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
-    ) as name:
-        written = Path(name) / "new"
-        _write_files(images, labels, class_names, written, file_format)
-        if folder.exists():
-            # Renamed rather than removed: it can be put back if the new folder cannot take its place.
-            replaced = Path(name) / "old"
-            folder.rename(replaced)
-            try:
-                written.rename(folder)
-            except OSError:
-                replaced.rename(folder)
-                raise
-        else:
-            written.rename(folder)
-    return len(images)
-
-
-def _write_files(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int32] | None,
-    class_names: Sequence[str],
-    target: Path,
-    file_format: str,
-) -> None:
-    folders = _safe_names(class_names) if labels is not None else [""]
+    names = [""] if labels is None else _safe_names(class_names)
     codes = np.zeros(len(images), np.int32) if labels is None else labels
     digits = len(str(len(images) - 1))
-    counts = dict.fromkeys(folders, 0)
-    for name in folders:
-        (target / name).mkdir(parents=True, exist_ok=True)
-    for image, code in zip(images, codes, strict=True):
-        name = folders[code]
-        path = target / name / f"{counts[name]:0{digits}d}.{file_format}"
-        Image.fromarray(image).save(path, **FORMATS[file_format])
-        counts[name] += 1
+    with tempfile.TemporaryDirectory(
+        prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
+    ) as temporary:
+        written = Path(temporary) / "new"
+        for code, name in enumerate(names):
+            (written / name).mkdir(parents=True, exist_ok=True)
+            for index, image in enumerate(images[codes == code]):
+                path = written / name / f"{index:0{digits}d}.{file_format}"
+                Image.fromarray(image).save(path, **FORMATS[file_format])
+        if folder.exists():
+            folder.rmdir()
+        written.rename(folder)
 
 
 def _safe_names(names: Sequence[str]) -> list[str]:
-    """Folder names that every system takes, all different even where capitals do not count."""
+    """Folder names that are valid on every system, and differ in more than upper and lower case."""
     safe: list[str] = []
     for name in names:
         plain = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]', "_", name)

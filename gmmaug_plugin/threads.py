@@ -1,4 +1,4 @@
-"""The number of cores for threads, and a limit on the threads of numerical libraries."""
+"""The number of usable cores, and a limit on the threads of numerical libraries."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _blas: Any = None
 
 
 def core_count() -> int:
-    """Cores that this process may use: fewer than the machine's where its affinity is limited.
+    """Number of cores that this process may use, by its affinity.
 
     Example:
         >>> core_count() >= 1
@@ -27,10 +27,10 @@ def core_count() -> int:
 def limited_threads() -> Iterator[None]:
     """Keep BLAS and OpenMP to one thread while a ``with`` body runs.
 
-    Many small products are slower with several threads than with one, and k-means adds up in the order in
-    which its threads end. Bodies may be nested and overlap in several threads. BLAS has one limit for the
-    whole process, which is lifted when the last body ends; OpenMP has one per thread, so threads that are
-    started in a body need a body of their own. Entering takes some milliseconds: hold it around a loop.
+    Many small products are slower with several threads than with one, and the rounding of k-means depends on
+    the order in which its threads end. Bodies may be nested, and overlap in several threads. The limit of
+    BLAS holds for the process until the last body ends; the limit of OpenMP holds for one thread, so threads
+    started in a body need a body of their own. Entering takes milliseconds: put a whole loop into the body.
 
     Example:
         >>> with limited_threads():
@@ -58,7 +58,7 @@ def _limit_blas(controller: ThreadpoolController) -> None:
 
 
 def _from_short_thread(work: Callable[[], None]) -> None:
-    """Run ``work`` in a thread that ends: threadpoolctl lets a living thread alone lift its limit."""
+    """Run ``work`` in a thread that ends at once, so that any other thread can lift the limit again."""
     thread = Thread(target=work)
     thread.start()
     thread.join()

@@ -47,6 +47,8 @@ def test_fields_that_are_missing_take_their_defaults() -> None:
         {"options": []},
         {"notes": "text"},
         {"measures": {}},
+        {"redrawn": {"daisy": 1.5}},
+        {"notes": [1]},
     ],
     ids=str,
 )

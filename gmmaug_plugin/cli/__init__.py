@@ -4,12 +4,10 @@ from typing import Annotated
 
 import typer
 
-from gmmaug_plugin.cli.evaluate import evaluate_command
-from gmmaug_plugin.cli.fit import fit_command
-from gmmaug_plugin.cli.inspect import inspect_command
-from gmmaug_plugin.cli.pictures import export_command, sample_command, vary_command
-from gmmaug_plugin.cli.report import report_command
-from gmmaug_plugin.cli.running import run, say
+from gmmaug_plugin.cli.common import run
+from gmmaug_plugin.cli.judging_commands import evaluate_command, report_command
+from gmmaug_plugin.cli.photo_commands import fit_command, vary_command
+from gmmaug_plugin.cli.pool_commands import export_command, inspect_command, sample_command
 
 app = typer.Typer(
     help="Training images out of Gaussian mixtures.",
@@ -43,7 +41,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from gmmaug_plugin import __version__
 
-        say(__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -1,43 +1,51 @@
 """Command-line options made from the fields of option dataclasses."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import Field, fields
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+from rich.markup import escape
+
+Command = Callable[..., None]
 
 
-def with_options(*kinds: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each field of some dataclasses.
+def with_options(
+    options: type[Any], *, only: Collection[str] = (), panel: str | None = None
+) -> Callable[[Command], Command]:
+    """Give a command one option for each field of a dataclass.
 
-    The command receives them by name in its keyword arguments; an option that was not given is None. A
-    field's metadata holds its ``help``, and where wanted ``choices``, ``flag`` (the option's name), and
-    ``metavar``.
+    The command receives them as keyword arguments; an option that was not given is None. Metadata of a field
+    are ``help`` and optionally ``flag`` (the name of the option), ``metavar``, ``choices``, ``repeatable``
+    and ``type`` (of the value, where the annotation allows several).
+
+    Args:
+        options: The dataclass. Its options come before optional ones that the command declares.
+        only: Names of fields; empty for all.
+        panel: Heading in the help text for options of experts.
     """
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Command) -> Command:
         signature = inspect.signature(command)
+        hints = get_type_hints(options)
+        added = [
+            _parameter(option, hints[option.name], panel)
+            for option in fields(options)
+            if option.name in only or not only
+        ]
         own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        added: dict[str, inspect.Parameter] = {}
-        for kind in kinds:
-            hints = get_type_hints(kind)
-            for one in fields(kind):
-                added.setdefault(one.name, _parameter(one, hints[one.name]))
-        together = sorted([*own, *added.values()], key=lambda one: one.default is not one.empty)
+        required = [one for one in own if one.default is one.empty]
+        together = [*required, *added, *(one for one in own if one.default is not one.empty)]
         command.__signature__ = signature.replace(parameters=together)  # type: ignore[attr-defined]
-        command.__annotations__ = {
-            **command.__annotations__,
-            **{name: one.annotation for name, one in added.items()},
-        }
+        command.__annotations__ |= {one.name: one.annotation for one in added}
         return command
 
     return decorate
 
 
 def read_values(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as given on a command line: whole numbers among words become numbers, missing ones go."""
+    """Options that were given, by name. Digits become numbers where words are allowed as well."""
     return {
         name: int(value) if isinstance(value, str) and value.isdecimal() else value
         for name, value in options.items()
@@ -45,27 +53,27 @@ def read_values(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _parameter(one: "Field[Any]", hint: Any) -> inspect.Parameter:
-    flag = one.metadata.get("flag", "--" + one.name.replace("_", "-"))
-    kinds = set(get_args(hint)) if get_origin(hint) in (Union, UnionType) else {hint}
-    kinds -= {type(None)}
-    if "type" in one.metadata:
-        kinds = {one.metadata["type"]}
+def _parameter(option: "Field[Any]", hint: Any, panel: str | None) -> inspect.Parameter:
+    metadata = option.metadata
+    kinds = {metadata["type"]} if "type" in metadata else {*(get_args(hint) or (hint,))} - {type(None)}
     kind: Any = kinds.pop() if kinds in ({bool}, {int}, {float}) else str
-    choices = one.metadata.get("choices")
-    metavar = one.metadata.get("metavar") or ("|".join(map(str, choices)) if choices else None)
-    names = [flag]
-    if kind is bool:
-        names = [f"{flag}/--no-{flag[2:]}"] if one.default is True else [flag]
-        metavar = None
-    option = typer.Option(*names, help=_help(one), metavar=metavar, show_default=False)
+    flag = metadata.get("flag", "--" + option.name.replace("_", "-"))
+    text, metavar = metadata["help"], metadata.get("metavar", "|".join(metadata.get("choices", ())) or None)
+    if option.default is True:
+        flag = f"{flag}/--no-{flag[2:]}"
+        text += " [default: yes]"
+    elif option.default is not None and option.default is not False:
+        text += f" [default: {_as_text(option.default)}]"
+    if metadata.get("repeatable"):
+        kind = list[kind]
+    annotation = Annotated[
+        kind | None,
+        typer.Option(flag, help=escape(text), metavar=metavar, show_default=False, rich_help_panel=panel),
+    ]
     return inspect.Parameter(
-        one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+        option.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation
     )
 
 
-def _help(one: "Field[Any]") -> str:
-    text = str(one.metadata["help"])
-    if one.default in (None, MISSING) or isinstance(one.default, bool):
-        return text
-    return f"{text} [default: {one.default}]"
+def _as_text(default: object) -> str:
+    return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)

@@ -1,183 +1,136 @@
 """Drawing the images of a class in blocks: in threads or on a Dask cluster, with the same result."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.copies import CopyDetector
-from gmmaug_plugin.mixtures.local import LocalMixture, LocalOptions
-from gmmaug_plugin.photos import near_duplicates
+from gmmaug_plugin.fitting.unfinished import Block, Unfinished
+from gmmaug_plugin.mixtures import Mixture
 from gmmaug_plugin.resizing import resize_images
 from gmmaug_plugin.threads import limited_threads
 
-Images = NDArray[np.uint8]
-
-_TRIES = 3
-"""Attempts to draw the blocks of a cluster whose workers die."""
-
-_PATIENCE = 60.0
-"""Seconds to wait for the first worker of a cluster."""
-
-BLOCK = 16
-"""Images drawn by one task: a second or so, what an interruption may lose."""
-
-MAX_DRAWS = 12
-"""Draws of one image before the least similar one is kept, copy or not."""
-
-
-class Mixture(Protocol):
-    """What draws images."""
-
-    def draw(self, seed: Sequence[int]) -> Images:
-        """One image, a pure function of the mixture and the seed: uint8 (size, size) or (size, size, 3)."""
-
-
-def local_mixture(
-    photos: NDArray[np.uint8], symmetry: str, options: LocalOptions | None = None
-) -> LocalMixture:
-    """The local mixture of a class's photos, whose near-duplicates count as one photo."""
-    return LocalMixture(
-        photos,
-        mirror=symmetry == "flip",
-        options=options,
-        groups=near_duplicates(photos),
-    )
+BLOCK = 8  # images drawn by one task: less than a second of work, which an interruption may lose
+MAX_DRAWS = 12  # draws of one image; if all are copies, the least similar one is kept
+_PATIENCE = 60  # seconds to wait for the first worker of a cluster
 
 
 @dataclass(frozen=True)
 class ClassDrawing:
-    """Everything that the images of one class follow from.
+    """Everything that determines the images of one class.
 
     Attributes:
+        name: Name under which blocks are stored for ``resume``; differs between the drawings of a fit.
         mixture: Draws one image.
         detector: Finds copies of the class's photos; None keeps every draw.
         seed: Seed of the fit and number of the class.
-        image_size: Height and width of the result in pixels.
+        image_size: Height and width of the images in pixels.
     """
 
+    name: str
     mixture: Mixture
     detector: CopyDetector | None
     seed: tuple[int, int]
     image_size: int
 
-    def block(self, begin: int, end: int) -> "Block":
-        """Draw the images from ``begin`` to ``end``; each follows from its own index alone."""
+    def block(self, begin: int, end: int) -> Block:
+        """Draw images ``begin`` to ``end - 1``. Image i depends on the class and i only."""
         with limited_threads():
             images = np.stack([self._draw(index, 0) for index in range(begin, end)])
-            n_redrawn, copies = 0, np.zeros(len(images), np.bool_)
+            n_redrawn = n_copies = 0
             if self.detector is not None:
                 ratios = self.detector.ratios(images)
                 for attempt in range(1, MAX_DRAWS):
-                    again = np.flatnonzero(ratios < 1)
-                    if not len(again):
+                    copies = np.flatnonzero(ratios < 1)
+                    if not len(copies):
                         break
-                    n_redrawn += len(again)
-                    drawn = np.stack([self._draw(begin + int(row), attempt) for row in again])
+                    n_redrawn += len(copies)
+                    drawn = np.stack([self._draw(begin + int(row), attempt) for row in copies])
                     found = self.detector.ratios(drawn)
-                    better = found > ratios[again]
-                    images[again[better]], ratios[again[better]] = drawn[better], found[better]
-                copies = ratios < 1
-            return Block(resize_images(images, self.image_size), n_redrawn, int(copies.sum()))
+                    better = found > ratios[copies]
+                    images[copies[better]], ratios[copies[better]] = drawn[better], found[better]
+                n_copies = int((ratios < 1).sum())
+            return Block(resize_images(images, self.image_size), n_redrawn, n_copies)
 
-    def _draw(self, index: int, attempt: int) -> Images:
+    def _draw(self, index: int, attempt: int) -> NDArray[np.uint8]:
         return self.mixture.draw((*self.seed, index, attempt))
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Images drawn by one task.
-
-    Attributes:
-        images: uint8 (n, size, size) or (n, size, size, 3).
-        n_redrawn: Draws that were refused as copies.
-        n_copies: Images that are copies all the same, after ``MAX_DRAWS`` draws.
-    """
-
-    images: Images
-    n_redrawn: int
-    n_copies: int
-
-
-Draw = Callable[[ClassDrawing, Sequence[tuple[int, int]]], Iterator[tuple[tuple[int, int], Block]]]
-"""Draws blocks of a class given by (begin, end), and yields them as they are finished."""
+Draw = Callable[[ClassDrawing, int, Callable[[int], object]], Block]
+"""Draws images 0 to n - 1 of a class, and calls a function with the number of images after each block."""
 
 
 @contextmanager
-def drawer(workers: int, client: Any = None) -> Iterator[Draw]:
-    """Threads here, or the workers of a Dask cluster.
+def drawer(workers: int, client: Any, unfinished: Unfinished) -> Iterator[Draw]:
+    """Start threads, or use the workers of a Dask cluster.
 
     Args:
-        workers: Threads, at least 1.
-        client: A ``distributed.Client``; None draws here.
+        workers: Number of threads, at least 1.
+        client: A ``distributed.Client``; None draws in threads.
+        unfinished: Stores blocks, and returns blocks of an earlier fit.
 
-    Yields:
-        A function that draws blocks. When its body is left early, blocks not begun are dropped.
+    Raises:
+        ValueError: The client is not connected, or its cluster has no worker.
+        OSError: Workers of the cluster died.
     """
-    if client is not None:
-        if getattr(client, "status", None) != "running":
-            raise ValueError(f"client must be a connected distributed.Client. Received: {client!r}")
-        yield lambda drawing, blocks: _on_cluster(client, drawing, blocks)
+    if client is None:
+        with ThreadPoolExecutor(workers) as threads:
+            yield partial(_draw, threads, lambda drawing: drawing, unfinished)
         return
-    with ThreadPoolExecutor(workers) as threads:
-        try:
-            yield lambda drawing, blocks: _in_threads(threads, drawing, blocks)
-        finally:
-            threads.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_threads(
-    threads: Executor, drawing: ClassDrawing, blocks: Sequence[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], Block]]:
-    tasks = {threads.submit(drawing.block, *block): block for block in blocks}
-    for task in as_completed(tasks):
-        yield tasks[task], task.result()
-
-
-def _on_cluster(
-    client: Any, drawing: ClassDrawing, blocks: Sequence[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], Block]]:
-    """Draw blocks on a cluster; blocks lost with a worker are drawn again."""
-    from distributed import KilledWorker
-    from distributed.client import FutureCancelledError
-
-    missing = list(blocks)
-    for attempt in range(_TRIES):
-        try:
-            for place, block in _once_on_cluster(client, drawing, missing):
-                missing.remove(place)
-                yield place, block
-            return
-        except (OSError, KilledWorker, CancelledError, FutureCancelledError) as error:
-            if attempt + 1 == _TRIES:
-                raise OSError(
-                    "The cluster's workers must stay alive, with memory for the photos of a class. "
-                    f"Received: {type(error).__name__}: {error}"
-                ) from error
-
-
-def _once_on_cluster(
-    client: Any, drawing: ClassDrawing, blocks: Sequence[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], Block]]:
-    from distributed import as_completed as completed
-
-    if not blocks:
-        return
+    if getattr(client, "status", None) != "running":
+        raise ValueError(f"client must be a connected distributed.Client. Received: {client!r}")
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
     except TimeoutError as error:
-        raise ValueError(f"The cluster must have a worker. Received: none within {_PATIENCE:g} s") from error
-    # Photos go to all workers at once: one that dies must not take them along.
-    shared = client.scatter(drawing, broadcast=True)
-    begins, ends = zip(*blocks, strict=True)
-    futures = client.map(ClassDrawing.block, [shared] * len(blocks), begins, ends, pure=False)
-    tasks = dict(zip(futures, blocks, strict=True))
+        raise ValueError(
+            f"The cluster has no worker: start one with dask worker. Received: none within {_PATIENCE} s"
+        ) from error
+    from distributed import KilledWorker
+
+    # Every worker holds the photos, so they survive the death of any of them.
+    share = partial(client.scatter, broadcast=True)
     try:
-        for task, block in completed(futures, with_results=True, loop=client.loop):
-            yield tasks[task], block
+        with client.get_executor(pure=False) as cluster:
+            yield partial(_draw, cluster, share, unfinished)
+    except (KilledWorker, CancelledError) as error:
+        raise OSError(
+            "Workers of the cluster died: they need memory for the photos of a class. With resume, the same "
+            f"fit goes on from the images drawn. Received: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _draw(
+    executor: Executor,
+    share: Callable[[ClassDrawing], Any],
+    unfinished: Unfinished,
+    drawing: ClassDrawing,
+    n: int,
+    advance: Callable[[int], object],
+) -> Block:
+    """Draw the blocks that ``unfinished`` does not have, in any order, and join all."""
+    blocks = {begin: unfinished.block(f"{drawing.name}-{begin}") for begin in range(0, n, BLOCK)}
+    ends = {begin: min(begin + BLOCK, n) for begin, block in blocks.items() if block is None}
+    advance(n - sum(end - begin for begin, end in ends.items()))
+    shared = share(drawing)
+    tasks = {executor.submit(ClassDrawing.block, shared, *place): place[0] for place in ends.items()}
+    try:
+        for task in as_completed(tasks):
+            begin, block = tasks[task], task.result()
+            blocks[begin] = block
+            unfinished.keep(f"{drawing.name}-{begin}", block)
+            advance(len(block.images))
     finally:
-        client.cancel(futures)
+        for task in tasks:
+            task.cancel()
+    found = [block for block in blocks.values() if block is not None]
+    return Block(
+        np.concatenate([block.images for block in found]),
+        sum(block.n_redrawn for block in found),
+        sum(block.n_copies for block in found),
+    )

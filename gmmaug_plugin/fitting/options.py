@@ -3,79 +3,61 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from gmmaug_plugin.checks import one_of, real_number, whole_number
-from gmmaug_plugin.mixtures.local import MIN_SIDE, LocalOptions
-from gmmaug_plugin.mixtures.pca import PCAOptions
+from gmmaug_plugin.mixtures.options import MIN_SIDE, LocalOptions, MixtureOptions, PCAOptions
 from gmmaug_plugin.pool import MAX_IMAGE_SIZE
-from gmmaug_plugin.resizing import Resize
 
-Model = Literal["local", "pca"]
-Symmetry = Literal["flip", "none"]
-MixtureOptions = LocalOptions | PCAOptions
+MIN_IMAGES, MAX_IMAGES = 100, 1000  # of a class, with n_images="auto"
+MIXTURE_OPTIONS: Mapping[str, type[MixtureOptions]] = {"local": LocalOptions, "pca": PCAOptions}
 
-LEAST_IMAGES, MOST_IMAGES = 100, 1000
-"""Images that "auto" draws of a class: as many as it has photos, within these bounds."""
+
+def _option(default: Any, text: str, **metadata: Any) -> Any:
+    return field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """Options of a fit that do not depend on the mixture.
+    """Options of a fit that do not depend on the mixture; everyday options come first.
 
     Raises:
-        ValueError: An option has no allowed value.
+        ValueError: The value of an option is not allowed.
     """
 
-    model: Model = field(
-        default="local",
-        metadata={
-            "help": "local: a mixture over patches. pca: one over whole images, as the original notebook's.",
-            "choices": get_args(Model),
-        },
+    image_size: int | None = _option(
+        None, "Height and width of the images, 16 to 512. [default: 128; square arrays keep their size]"
     )
-    image_size: int | None = field(
-        default=None,
-        metadata={"help": "Height and width of the images, 16 to 512; 128 unless arrays are square already."},
+    color: bool = _option(False, "Draw in color. [default: grayscale]")
+    n_images: int | Literal["auto"] = _option(
+        "auto",
+        f"Images of each class; auto: as many as photos, {MIN_IMAGES} to {MAX_IMAGES}.",
+        flag="--images",
+        metavar="auto|N",
     )
-    color: bool = field(default=False, metadata={"help": "Draw images in color; grayscale otherwise."})
-    n_images: int | Literal["auto"] = field(
-        default="auto",
-        metadata={
-            "help": f"Images of each class; auto: as many as photos, {LEAST_IMAGES} to {MOST_IMAGES}.",
-            "flag": "--images",
-            "metavar": "auto|N",
-        },
+    symmetry: Literal["flip", "none"] = _option(
+        "flip",
+        "flip: mirrored photos are as good as photos. none: for letters and traffic signs.",
+        choices=("flip", "none"),
     )
-    seed: int = field(default=0, metadata={"help": "Seed of all drawing."})
-    symmetry: Symmetry = field(
-        default="flip",
-        metadata={
-            "help": "flip: a mirrored photo is as good as the photo. none: for letters and traffic signs.",
-            "choices": get_args(Symmetry),
-        },
+    resize: Literal["stretch", "crop"] = _option(
+        "stretch", "Make photos square by stretching or cropping.", choices=("stretch", "crop")
     )
-    resize: Resize = field(
-        default="stretch",
-        metadata={"help": "Make photos square by stretching or cropping.", "choices": get_args(Resize)},
+    seed: int = _option(0, "Seed of all drawing.")
+    model: Literal["local", "pca"] = _option(
+        "local",
+        "The mixture: local, over patches; pca, over whole images as in the original notebook.",
+        choices=("local", "pca"),
     )
-    holdout: float = field(
-        default=0.15, metadata={"help": "Share of photos held back to choose options by, 0 to 0.5."}
-    )
-    allow_copies: bool = field(
-        default=False,
-        metadata={"help": "Keep images that are copies of photos, drawing none again."},
-    )
-    keep_photos: bool = field(default=False, metadata={"help": "Keep the photos in the file too."})
-    measure: bool = field(
-        default=True,
-        metadata={"help": "Choose the mixture's options by measurement, and measure the pool."},
-    )
+    holdout: float = _option(0.15, "Share of photos held back to choose options by, 0 to 0.5.")
+    allow_copies: bool = _option(False, "Keep images that are copies of photos. [default: draw again]")
+    keep_photos: bool = _option(False, "Store the photos in the file too.")
+    measure: bool = _option(True, "Choose the mixture's options by measurement, and measure the pool.")
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            if "choices" in one.metadata:
-                one_of(one.name, getattr(self, one.name), one.metadata["choices"])
+        for option in fields(self):
+            if "choices" in option.metadata:
+                one_of(option.name, getattr(self, option.name), option.metadata["choices"])
         if self.image_size is not None:
             whole_number("image_size", self.image_size, MIN_SIDE, MAX_IMAGE_SIZE)
         if self.n_images != "auto":
@@ -88,62 +70,53 @@ class FitOptions:
             raise ValueError('model="pca" draws grayscale images only. Received: color=True')
 
     def images_of(self, n_photos: int) -> int:
-        """Number of images to draw of a class of so many photos."""
+        """Number of images to draw of a class with ``n_photos`` photos."""
         if self.n_images == "auto":
-            return min(max(n_photos, LEAST_IMAGES), MOST_IMAGES)
+            return min(max(n_photos, MIN_IMAGES), MAX_IMAGES)
         return self.n_images
 
 
-MIXTURE_OPTIONS: Mapping[str, type[MixtureOptions]] = {"local": LocalOptions, "pca": PCAOptions}
-
-
-def read_options(given: Mapping[str, Any]) -> tuple[FitOptions, MixtureOptions, frozenset[str]]:
-    """Sort options by what they belong to. A recipe implies the mixture that it is of.
+def read_options(given: Mapping[str, Any]) -> tuple[FitOptions, MixtureOptions]:
+    """Sort options into those of the fit and those of its mixture. ``recipe`` implies ``model="pca"``.
 
     Args:
-        given: Options by name: those of :class:`FitOptions` and of the chosen mixture. None stands for the
-            default.
-
-    Returns:
-        The options of the fit, those of its mixture, and the names of the latter that were given.
+        given: Options by name. None stands for the default.
 
     Raises:
         TypeError: An option is unknown.
-        ValueError: An option belongs to the other mixture, or has no allowed value.
+        ValueError: An option belongs to the other mixture, or its value is not allowed.
     """
     values = {name: value for name, value in given.items() if value is not None}
-    own = {one.name for one in fields(FitOptions)}
     if "recipe" in values:
         values.setdefault("model", "pca")
+    own = _names(FitOptions)
     options = FitOptions(**{name: value for name, value in values.items() if name in own})
-    kind = MIXTURE_OPTIONS[options.model]
-    known = {one.name for one in fields(kind)}
-    rest = {name: value for name, value in values.items() if name not in own}
-    for name in rest.keys() - known:
-        _refuse(name, options.model, own | known)
-    return options, kind(**rest), frozenset(rest)
+    mixture_options = MIXTURE_OPTIONS[options.model]
+    for name in values:
+        _check_name(name, options.model, own | _names(mixture_options))
+    return options, mixture_options(**{name: value for name, value in values.items() if name not in own})
 
 
-def as_json(options: FitOptions, mixture: MixtureOptions) -> dict[str, Any]:
-    """All options as JSON values."""
-    values = {**asdict(options), **asdict(mixture)}
+def as_json(options: FitOptions, mixture_options: MixtureOptions) -> dict[str, Any]:
+    """All options as JSON values, for the record."""
+    values = {**asdict(options), **asdict(mixture_options)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def local_options(values: Mapping[str, Any]) -> LocalOptions:
-    """The local mixture's options in a record; defaults where it has none."""
-    known = {one.name for one in fields(LocalOptions)}
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-        if name in known
-    }
-    return LocalOptions(**given)
+    """The local mixture's options in a record; defaults for missing ones."""
+    return LocalOptions(**{name: value for name, value in values.items() if name in _names(LocalOptions)})
 
 
-def _refuse(name: str, model: str, known: set[str]) -> None:
-    for other, kind in MIXTURE_OPTIONS.items():
-        if name in {one.name for one in fields(kind)}:
+def _names(options: type[Any]) -> set[str]:
+    return {option.name for option in fields(options)}
+
+
+def _check_name(name: str, model: str, known: set[str]) -> None:
+    if name in known:
+        return
+    for other, options in MIXTURE_OPTIONS.items():
+        if name in _names(options):
             raise ValueError(f'{name} is an option of model="{other}". Received: {name} with model="{model}"')
     near = get_close_matches(name, known, 1)
     hint = f" Did you mean {near[0]}?" if near else ""

@@ -1,39 +1,40 @@
-"""From photos to a pool: read, choose options, draw, refuse copies, measure."""
+"""The fit: read photos, choose options, draw, refuse copies, measure, save."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
+from gmmaug_plugin.evaluation.measuring import FEWEST_PHOTOS, Measurements, measure_images
 from gmmaug_plugin.fitting.choosing import choose_options
-from gmmaug_plugin.fitting.drawing import BLOCK, Block, ClassDrawing, Draw, drawer, local_mixture
-from gmmaug_plugin.fitting.measuring import Fit, make_detector, measured
-from gmmaug_plugin.fitting.options import FitOptions, MixtureOptions, as_json, read_options
-from gmmaug_plugin.fitting.reading import class_counts, class_names, class_rows, read_photos
-from gmmaug_plugin.fitting.unfinished import Unfinished
-from gmmaug_plugin.mixtures.local import LocalMixture, LocalOptions
-from gmmaug_plugin.mixtures.pca import PCAMixture, PCAOptions
-from gmmaug_plugin.photos import Labels, Photos, PhotoSet
-from gmmaug_plugin.photos.photo_set import digests_of
+from gmmaug_plugin.fitting.drawing import ClassDrawing, Draw, drawer
+from gmmaug_plugin.fitting.options import FitOptions, as_json, read_options
+from gmmaug_plugin.fitting.reading import read_photos, rows_by_class
+from gmmaug_plugin.fitting.unfinished import Block, Unfinished
+from gmmaug_plugin.mixtures import LocalMixture, LocalOptions, Mixture, MixtureOptions, make_mixture
+from gmmaug_plugin.photos import Labels, Photos, PhotoSet, near_duplicates
 from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.record import FitRecord
 from gmmaug_plugin.resizing import resize_images
 from gmmaug_plugin.threads import core_count
 
-FEW_PHOTOS = 8
-"""Photos of a class below which the result carries a note on what to expect."""
+FEW_PHOTOS = 8  # classes with fewer photos get a note on what to expect
+MIN_MEASURED = 2  # images of a pool
 
 
 def fit(
     photos: Photos | PhotoSet,
     labels: Labels | None = None,
     *,
+    output: str | os.PathLike[str] | None = None,
+    lossless: bool = False,
     workers: int | None = None,
     client: Any = None,
     resume: bool = False,
@@ -43,32 +44,35 @@ def fit(
 ) -> Pool:
     """Draw a pool of new images from photos.
 
-    Image i of a class follows from the photos, the options, the seed, the class and i alone: threads, a
-    cluster or an interruption change nothing.
+    Image i of a class depends on the photos, the options, the seed, the class and i only: not on the number
+    of threads, on a cluster or on interruptions.
 
     Args:
         photos: A folder (of class folders, or flat), paths, a ``.npy`` or ``.npz`` file, an array (n, h, w),
             (n, h, w, 1) or (n, h, w, 3), uint8 or float in [0, 1], or a loaded
             :class:`~gmmaug_plugin.photos.PhotoSet` of square photos.
         labels: One per photo, for paths and arrays.
+        output: File to save the pool to as well. Until it is there, an interrupted fit can be resumed.
+        lossless: Save every gray level; see :meth:`~gmmaug_plugin.pool.Pool.save`.
         workers: Threads that draw; one per processor core if None.
-        client: A ``distributed.Client`` of a Dask cluster that draws instead.
+        client: A ``distributed.Client``: its Dask cluster draws.
         resume: Reuse images drawn by an interrupted fit of the same photos and options.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
         **options: Fields of :class:`~gmmaug_plugin.fitting.options.FitOptions` (``model``, ``image_size``,
             ``color``, ``n_images``, ``seed``, ``symmetry``, ``resize``, ``holdout``, ``allow_copies``,
             ``keep_photos``, ``measure``), and of the mixture:
-            :class:`~gmmaug_plugin.mixtures.local.LocalOptions` or
-            :class:`~gmmaug_plugin.mixtures.pca.PCAOptions`.
+            :class:`~gmmaug_plugin.mixtures.options.LocalOptions` or
+            :class:`~gmmaug_plugin.mixtures.options.PCAOptions`.
 
     Returns:
-        The pool. Its ``record`` holds the options, how they were chosen, and what was measured.
+        The pool. Its ``record`` holds the options, how they were chosen, and measures.
 
     Raises:
-        PhotoError: No usable photo, or an unusable one while ``strict``.
+        PhotoError: There is no usable photo, or an unusable one while ``strict``.
         TypeError: An option is unknown.
-        ValueError: An option belongs to the other mixture, or has no allowed value.
+        ValueError: An option belongs to the other mixture, or its value is not allowed.
+        OSError: Workers of the cluster died, or ``output`` cannot be written.
 
     Example:
         >>> photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32), np.uint8)
@@ -76,221 +80,167 @@ def fit(
         >>> pool.images.shape
         (6, 32, 32)
     """
-    fit_options, mixture_options, given = read_options(options)
+    n_workers = whole_number("workers", core_count() if workers is None else workers, 1)
+    given = frozenset(name for name, value in options.items() if value is not None)
+    fit_options, mixture_options = read_options(options)
     photo_set, fit_options = read_photos(photos, labels, fit_options, strict=strict, quiet=quiet)
-    found = fit_photos(
+    settings = {**as_json(fit_options, mixture_options), "given": sorted(given), "versions": _versions()}
+    unfinished = Unfinished(settings, photo_set, resume=resume)
+    detector = make_detector(photo_set)
+    choices: dict[str, Any] = {}
+    if fit_options.model == "local" and client is None:
+        with progress_bar("Compiling the drawing loop, once", None, quiet=quiet):
+            LocalMixture(np.zeros((1, 64, 64), np.uint8)).draw([0])
+    with drawer(n_workers, client, unfinished) as draw:
+        if isinstance(mixture_options, LocalOptions) and fit_options.measure:
+            mixture_options, choices["local"] = choose_options(
+                photo_set, fit_options, mixture_options, given, detector, draw, quiet=quiet
+            )
+        drawn = _draw_classes(photo_set, fit_options, mixture_options, detector, draw, quiet=quiet)
+    if fit_options.model == "pca":
+        choices["pca"] = [mixture.choice for mixture, _ in drawn]
+    record = _make_record(photo_set, fit_options, mixture_options, choices, drawn)
+    pool = _make_pool(photo_set, fit_options, drawn, record)
+    if fit_options.measure:
+        pool = _with_measures(pool, photo_set, detector, quiet=quiet)
+    if output is not None:
+        pool.save(output, lossless=lossless)
+    unfinished.remove()
+    return pool
+
+
+def make_detector(photo_set: PhotoSet) -> CopyDetector | None:
+    """A detector of copies of photos; None if no two photos of a class differ."""
+    try:
+        return CopyDetector(photo_set.images, photo_set.labels)
+    except NoDifferentPhotosError:
+        return None
+
+
+def measure_pool(
+    pool: Pool, photo_set: PhotoSet, detector: CopyDetector | None, *, features: bool | None, quiet: bool
+) -> Measurements | None:
+    """Measure a pool beside its photos, which have its image size; None for too few images or photos."""
+    if len(photo_set.images) < FEWEST_PHOTOS or len(pool) < MIN_MEASURED:
+        return None
+    return measure_images(
+        pool.images,
+        pool.labels,
         photo_set,
-        fit_options,
-        mixture_options,
-        given,
-        workers=workers,
-        client=client,
-        resume=resume,
+        detector=detector,
+        features=features,
+        random_state=pool.record.seed,
         quiet=quiet,
     )
-    found.forget()
-    return found.pool
 
 
-def fit_photos(
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("gmmaug-plugin", "numpy", "numba", "scikit-learn", "pillow")}
+
+
+def _draw_classes(
     photo_set: PhotoSet,
     options: FitOptions,
     mixture_options: MixtureOptions,
-    given: frozenset[str] = frozenset(),
+    detector: CopyDetector | None,
+    draw: Draw,
     *,
-    workers: int | None = None,
-    client: Any = None,
-    resume: bool = False,
-    features: bool | None = False,
-    quiet: bool = False,
-) -> Fit:
-    """Draw a pool from photos of the side that is drawn; see :func:`fit`.
+    quiet: bool,
+) -> list[tuple[Mixture, Block]]:
+    """Make the mixture of each class and draw its images."""
+    classes = list(rows_by_class(photo_set).values())
+    n_images = [options.images_of(len(rows)) for rows in classes]
+    mirror, size = options.symmetry == "flip", options.image_size or 0
+    if options.allow_copies or mixture_options.draws_copies:
+        detector = None
+    drawn = []
+    with progress_bar("Drawing", sum(n_images), quiet=quiet, unit="images") as advance:
+        for number, (rows, n) in enumerate(zip(classes, n_images, strict=True)):
+            photos = photo_set.images[rows]
+            groups = near_duplicates(photos)
+            mixture = make_mixture(photos, mixture_options, mirror=mirror, seed=options.seed, groups=groups)
+            refusing = detector and detector.of_class(number)
+            drawing = ClassDrawing(f"class{number}", mixture, refusing, (options.seed, number), size)
+            drawn.append((mixture, draw(drawing, n, advance)))
+    return drawn
 
-    ``features`` is for :func:`~gmmaug_plugin.evaluation.measuring.measure_images`: networks are not trained
-    unless a report wants their measures.
-    """
-    n_workers = whole_number("workers", core_count() if workers is None else workers, 1)
-    identity = {
-        **as_json(options, mixture_options),
-        "given": sorted(given),
-        "photos": digests_of(photo_set.images),
-        "labels": None if photo_set.labels is None else photo_set.labels.tolist(),
-        "shape": photo_set.images.shape,
-        "versions": _versions(),
-    }
-    unfinished = Unfinished(identity, resume=resume)
-    notes = _notes(photo_set)
-    with drawer(n_workers, client) as draw:
-        choices: dict[str, Any] = {}
-        detector = make_detector(photo_set)
-        if isinstance(mixture_options, LocalOptions) and client is None:
-            _compile(quiet=quiet)
-        if isinstance(mixture_options, LocalOptions) and options.measure:
-            mixture_options, choices = choose_options(
-                photo_set, options, mixture_options, given, detector, unfinished, draw=draw, quiet=quiet
-            )
-        mixtures = tuple(_mixtures(photo_set, options, mixture_options, quiet=quiet))
-        refusing = None if _keeps_copies(options, mixture_options, notes) else detector
-        drawings = [
-            ClassDrawing(
-                mixture,
-                refusing and refusing.of_class(number),
-                (options.seed, number),
-                options.image_size or 0,
-            )
-            for number, mixture in enumerate(mixtures)
-        ]
-        images, redrawn = _draw_all(drawings, photo_set, options, unfinished, notes, draw=draw, quiet=quiet)
-    for mixture in mixtures:
-        if isinstance(mixture, PCAMixture):
-            choices.setdefault("pca", []).append({"choice": mixture.choice, "curve": mixture.curve})
-            notes.extend(note for note in mixture.notes if note not in notes)
-    local = choices.get("local", {})
-    record = FitRecord(
+
+def _make_record(
+    photo_set: PhotoSet,
+    options: FitOptions,
+    mixture_options: MixtureOptions,
+    choices: Mapping[str, Any],
+    drawn: Sequence[tuple[Mixture, Block]],
+) -> FitRecord:
+    photos_per_class = {name: len(rows) for name, rows in rows_by_class(photo_set).items()}
+    blocks = {name: block for name, (_, block) in zip(photos_per_class, drawn, strict=True)}
+    notes = [
+        f"{name or 'The set'} has few photos, {n}: its images can only rearrange them. Add photos."
+        for name, n in photos_per_class.items()
+        if n < FEW_PHOTOS
+    ]
+    if options.allow_copies:
+        notes.append("Copies were kept: allow_copies is set.")
+    elif mixture_options.draws_copies:
+        notes.append("Copies were kept: the notebook's recipe draws them, and is here to show that.")
+    notes += dict.fromkeys(note for mixture, _ in drawn for note in mixture.notes)
+    notes += [
+        f"{block.n_copies} of {len(block.images)} images{f' of {name!r}' if name else ''} resemble a photo "
+        "as closely as copies do, however often they were drawn: add photos."
+        for name, block in blocks.items()
+        if block.n_copies
+    ]
+    chosen = choices.get("local", {})
+    return FitRecord(
         model=options.model,
         options=as_json(options, mixture_options),
         seed=options.seed,
-        photos_per_class=dict(zip(class_names(photo_set), map(int, class_counts(photo_set)), strict=True)),
+        photos_per_class=photos_per_class,
         n_skipped=len(photo_set.skipped),
         photos=photo_set.fingerprint,
-        held_back=local.get("held_back", ""),
-        n_held_back=local.get("n_held_back", 0),
+        held_back=chosen.get("held_back", ""),
+        n_held_back=chosen.get("n_held_back", 0),
         choices=choices,
-        redrawn=redrawn,
+        redrawn={name: block.n_redrawn for name, block in blocks.items()},
         notes=tuple(notes),
         versions=_versions(),
     )
-    pool = _pool(photo_set, options, mixtures, images, record)
-    same_size = pool.image_size == photo_set.images.shape[1]
-    finished = Fit(
-        pool,
-        replace(photo_set, images=resize_images(photo_set.images, pool.image_size)),
-        mixtures,
-        detector=detector if same_size else None,
-        forget=unfinished.remove,
-    )
-    if options.measure:
-        finished = measured(finished, features=features, quiet=quiet)
-    return finished
 
 
-def _compile(*, quiet: bool) -> None:
-    """Compile the drawing loop, or load what was compiled before."""
-    with progress_bar("Compiling the drawing loop, once", None, quiet=quiet):
-        LocalMixture(np.zeros((1, 64, 64), np.uint8)).draw([0])
-
-
-def _draw_all(
-    drawings: Sequence[ClassDrawing],
-    photo_set: PhotoSet,
-    options: FitOptions,
-    unfinished: Unfinished,
-    notes: list[str],
-    *,
-    draw: Draw,
-    quiet: bool,
-) -> tuple[list[NDArray[np.uint8]], dict[str, int]]:
-    """Images of each class, and how many draws of each were refused as copies."""
-    numbers = [options.images_of(int(count)) for count in class_counts(photo_set)]
-    images: list[NDArray[np.uint8]] = []
-    redrawn: dict[str, int] = {}
-    shape = (options.image_size, options.image_size, *photo_set.images.shape[3:])
-    with progress_bar("Drawing", sum(numbers), quiet=quiet, unit="images") as advance:
-        for number, (name, drawing, n) in enumerate(
-            zip(class_names(photo_set), drawings, numbers, strict=True)
-        ):
-            drawn = np.empty((n, *shape), np.uint8)
-            n_redrawn = n_copies = 0
-            known: list[tuple[tuple[int, int], Block]] = []
-            missing = []
-            for place in [(begin, min(begin + BLOCK, n)) for begin in range(0, n, BLOCK)]:
-                block = unfinished.block(number, place, shape)
-                if block is None:
-                    missing.append(place)
-                else:
-                    known.append((place, block))
-            for place, block in chain(known, draw(drawing, missing)):
-                if place in missing:
-                    unfinished.keep(number, place, block)
-                drawn[slice(*place)] = block.images
-                n_redrawn, n_copies = n_redrawn + block.n_redrawn, n_copies + block.n_copies
-                advance(len(block.images))
-            images.append(drawn)
-            redrawn[name] = n_redrawn
-            if n_copies:
-                of = f" of {name!r}" if name else ""
-                notes.append(
-                    f"{n_copies} of {n} images{of} resemble a photo as closely as copies do, "
-                    "however often they were drawn: more photos help."
-                )
-    return images, redrawn
-
-
-def _pool(
-    photo_set: PhotoSet,
-    options: FitOptions,
-    mixtures: Sequence[LocalMixture | PCAMixture],
-    images: Sequence[NDArray[np.uint8]],
-    record: FitRecord,
+def _make_pool(
+    photo_set: PhotoSet, options: FitOptions, drawn: Sequence[tuple[Mixture, Block]], record: FitRecord
 ) -> Pool:
-    labelled = photo_set.labels is not None
-    counts = class_counts(photo_set)
     arrays: dict[str, NDArray[Any]] = {}
-    for number, mixture in enumerate(mixtures):
-        if isinstance(mixture, PCAMixture):
-            arrays |= {f"pca.{number}.{name}": array for name, array in mixture.arrays().items()}
+    for number, (mixture, _) in enumerate(drawn):
+        arrays |= mixture.arrays(f"pca.{number}.")
     if options.keep_photos:
         arrays["photos.images"] = photo_set.images
-        if photo_set.labels is not None:
+    labels, shares = None, ()
+    if photo_set.labels is not None:
+        n_images = [len(block.images) for _, block in drawn]
+        labels = np.repeat(np.arange(len(drawn), dtype=np.int32), n_images)
+        shares = tuple((np.bincount(photo_set.labels) / len(photo_set.labels)).tolist())
+        if options.keep_photos:
             arrays["photos.labels"] = photo_set.labels
     return Pool(
-        np.concatenate(images),
-        np.repeat(np.arange(len(images), dtype=np.int32), [len(one) for one in images]) if labelled else None,
+        np.concatenate([block.images for _, block in drawn]),
+        labels,
         photo_set.class_names,
         mirror=options.symmetry == "flip",
-        class_shares=tuple(float(count) for count in counts / counts.sum()) if labelled else (),
+        class_shares=shares,
         record=record,
         arrays=arrays,
     )
 
 
-def _mixtures(
-    photo_set: PhotoSet, options: FitOptions, mixture_options: MixtureOptions, *, quiet: bool
-) -> "list[LocalMixture | PCAMixture]":
-    """The mixture of each class."""
-    mirror = options.symmetry == "flip"
-    classes = [
-        photo_set.images[class_rows(photo_set, number)] for number in range(len(class_counts(photo_set)))
-    ]
-    if isinstance(mixture_options, LocalOptions):
-        return [local_mixture(photos, options.symmetry, mixture_options) for photos in classes]
-    found: list[LocalMixture | PCAMixture] = []
-    with progress_bar("Fitting", len(classes), quiet=quiet, unit="classes") as advance:
-        for photos in classes:
-            found.append(PCAMixture.fit(photos, mixture_options, mirror=mirror, seed=options.seed))
-            advance()
-    return found
-
-
-def _keeps_copies(options: FitOptions, mixture_options: MixtureOptions, notes: list[str]) -> bool:
-    """Whether copies are kept; notes say why."""
-    if options.allow_copies:
-        notes.append("Copies were kept: allow_copies is set.")
-        return True
-    if isinstance(mixture_options, PCAOptions) and mixture_options.recipe is not None:
-        notes.append("Copies were kept: the notebook's recipe draws them, and is here to show that.")
-        return True
-    return False
-
-
-def _notes(photo_set: PhotoSet) -> list[str]:
-    return [
-        f"{name or 'The set'} has {count} photo{'s' if count > 1 else ''}: its images can only rearrange "
-        "what these show."
-        for name, count in zip(class_names(photo_set), class_counts(photo_set), strict=True)
-        if count < FEW_PHOTOS
-    ]
-
-
-def _versions() -> Mapping[str, str]:
-    return {name: version(name) for name in ("gmmaug-plugin", "numpy", "numba", "scikit-learn", "pillow")}
+def _with_measures(pool: Pool, photo_set: PhotoSet, detector: CopyDetector | None, *, quiet: bool) -> Pool:
+    """The pool with measures in its record; measures in a network's features are for reports only."""
+    record = pool.record
+    if pool.image_size != photo_set.images.shape[1]:
+        photo_set = replace(photo_set, images=resize_images(photo_set.images, pool.image_size))
+        detector = make_detector(photo_set)
+    found = measure_pool(pool, photo_set, detector, features=False, quiet=quiet)
+    if found is None:
+        note = f"Nothing was measured: that needs {FEWEST_PHOTOS} photos and {MIN_MEASURED} images."
+        return replace(pool, record=replace(record, notes=(*record.notes, note)))
+    return replace(pool, record=replace(record, measures=tuple(one.as_json() for one in found.measures)))

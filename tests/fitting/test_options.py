@@ -1,14 +1,14 @@
 import pytest
 
 from gmmaug_plugin.fitting.options import FitOptions, read_options
-from gmmaug_plugin.mixtures.pca import PCAOptions
+from gmmaug_plugin.mixtures.options import PCAOptions
 
 
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
         ({"n_image": 5}, TypeError, "Did you mean n_images"),
-        ({"covariance_type": "full"}, ValueError, 'option of model="pca"'),
+        ({"criterion": "bic"}, ValueError, 'option of model="pca"'),
         ({"model": "best"}, ValueError, "model must be one of"),
         ({"image_size": 8}, ValueError, "from 16 to 512. Received: 8"),
         ({"n_images": 0}, ValueError, "n_images must be a whole number"),
@@ -24,10 +24,8 @@ def test_wrong_options_are_refused_with_what_is_allowed(given: dict, error: type
 
 
 def test_a_recipe_chooses_its_own_mixture() -> None:
-    options, mixture, given = read_options({"recipe": "seed", "n_images": None})
-    assert options.model == "pca"
-    assert isinstance(mixture, PCAOptions)
-    assert given == {"recipe"}
+    options, mixture = read_options({"recipe": "seed", "n_images": None})
+    assert (options.model, mixture) == ("pca", PCAOptions(recipe="seed"))
 
 
 def test_auto_draws_as_many_images_as_photos_within_bounds() -> None:

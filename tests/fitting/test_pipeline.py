@@ -14,7 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from examples.drawn_flowers import make_flowers
-from gmmaug_plugin import fit
+from gmmaug_plugin import fit, load_model
 from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.mixtures.local import LocalMixture
 from gmmaug_plugin.pool import Pool
@@ -42,11 +42,6 @@ def test_a_pool_has_the_images_asked_for_of_each_class(pool: Pool) -> None:
     assert len(np.unique(pool.images, axis=0)) == 40
 
 
-def test_by_default_there_are_as_many_images_as_photos_within_bounds() -> None:
-    images = make_flowers(12, image_size=16, n_classes=1)[0]
-    assert len(fit(images, measure=False, quiet=True)) == 100
-
-
 def test_any_number_of_threads_draws_the_same_images(
     flowers: tuple[np.ndarray, np.ndarray], pool: Pool
 ) -> None:
@@ -66,39 +61,16 @@ def test_another_seed_draws_other_images(flowers: tuple[np.ndarray, np.ndarray],
     assert not (fit(*flowers, seed=1, **QUICK).images == pool.images).all(axis=(1, 2)).any()
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_fit_resumes_with_the_same_images(
-    flowers: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch, stop: type
+def test_a_fit_whose_pool_cannot_be_saved_resumes(
+    flowers: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**QUICK, "allow_copies": True}
-    whole = fit(*flowers, **options)
-    draw, n_drawn = LocalMixture.draw, 0
-
-    def stopped(self: LocalMixture, seed: Any) -> np.ndarray:
-        nonlocal n_drawn
-        n_drawn += 1
-        if n_drawn > 25:
-            raise stop
-        return draw(self, seed)
-
-    monkeypatch.setattr(LocalMixture, "draw", stopped)
-    with pytest.raises(stop):
-        fit(*flowers, workers=1, **options)
-    counted = []
-
-    def counting(self: LocalMixture, seed: Any) -> np.ndarray:
-        # A seed of one number only compiles the drawing loop.
-        counted.extend([seed] if len(seed) > 1 else [])
-        return draw(self, seed)
-
-    monkeypatch.setattr(LocalMixture, "draw", counting)
-    resumed = fit(*flowers, resume=True, **options)
-    np.testing.assert_array_equal(resumed.images, whole.images)
-    assert resumed.record == whole.record
-    assert len(counted) == 20, "the first class was kept"
-    counted.clear()
-    fit(*flowers, resume=True, **options)
-    assert len(counted) == 40, "nothing is kept of a finished fit"
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        fit(*flowers, output=tmp_path / "file" / "m.safetensors", **QUICK)
+    monkeypatch.setattr(LocalMixture, "draw", lambda *_: np.zeros((32, 32), np.uint8))
+    pool = fit(*flowers, output=tmp_path / "m.safetensors", lossless=True, resume=True, **QUICK)
+    assert pool.images.any(axis=(1, 2)).all(), "no image was drawn again"
+    np.testing.assert_array_equal(load_model(tmp_path / "m.safetensors").images, pool.images)
 
 
 def test_no_image_is_a_copy_of_a_photo(flowers: tuple[np.ndarray, np.ndarray], pool: Pool) -> None:
