@@ -3,7 +3,7 @@
 :class:`GMMSynthesize` reads a file written by ``gmmaug-fit`` and replaces the image by a synthetic one of its
 class. Import this module before ``A.load`` or ``A.from_dict`` reads a pipeline that names it.
 
-The class of the image goes in as ``label``, beside ``image``, and comes out unchanged:
+The class of the image is passed as ``label`` and returned unchanged:
 
     >>> import albumentations as A
     >>> from gmmaug_plugin.albumentations import GMMSynthesize
@@ -20,12 +20,11 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.artifact import load_model
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.layout import ImageLayout, reshape_images
-from gmmaug_plugin.pool import Pool
+from gmmaug_plugin.pool import Pool, class_number, load_model
 
-# Importing albumentations asks a package index for a newer version otherwise, and waits for the answer.
+# Otherwise importing albumentations asks a package index for a newer version, and waits for the answer.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 require("albumentations", extra="albumentations")
 
@@ -39,10 +38,9 @@ _pools: dict[str, tuple[tuple[int, ...], Pool]] = {}
 
 
 def _check_model(model: object) -> object:
-    """Pass a path on, and of anything else the type, for ``__init__`` to refuse.
+    """Return a path as text, and the type of anything else, which ``__init__`` then refuses.
 
-    A TypeError from here would reach the user as a warning, and a dataclass would reach ``__init__``
-    as a dict.
+    albumentations turns an error raised here into a warning, and a dataclass into a dict.
     """
     return str(model) if isinstance(model, str | Path) else type(model)
 
@@ -51,11 +49,11 @@ class GMMSynthesize(ImageOnlyTransform):
     """Replace the image by a synthetic one of the same class.
 
     The synthetic image has the shape, channels, dtype and value range of the one it replaces. It shows
-    another object: masks, boxes and keypoints passed along stay as they are and no longer fit. All images of
-    a stack or volume, and of additional targets, become the same synthetic image.
+    another object: masks, boxes and keypoints are returned unchanged and no longer fit. All images of a stack
+    or volume, and of additional targets, become the same synthetic image.
 
-    Which image is taken depends on the recorded parameters alone, so a replay is exact. With
-    ``Compose(seed=...)`` every run takes the same images; worker processes differ from each other.
+    The recorded parameters alone determine the image, so a replay is exact. With ``Compose(seed=...)`` every
+    run draws the same images; worker processes draw different ones.
 
     Args:
         model: Path of the pool's file, not a pool. The file is read at first use, once per process, and
@@ -63,18 +61,18 @@ class GMMSynthesize(ImageOnlyTransform):
         p: Probability of applying the transform.
 
     Targets:
-        image, images, volume, volumes; ``label`` is read and passed on unchanged.
+        image, images, volume, volumes; ``label`` is read and returned unchanged.
 
     Image types:
         uint8 in 0..255 or float in 0..1, of any size: (H, W) or (H, W, C). A grayscale pool is repeated into
-        any number of channels; a pool in color replaces images of none, 1 or 3.
+        any number of channels; a pool in color replaces images (H, W), (H, W, 1) or (H, W, 3).
 
     Raises:
-        ArtifactError: At first use, if the file is no pool.
+        ArtifactError: At first use, if the file holds no pool.
         FileNotFoundError: At first use, if there is no such file.
         TypeError: ``model`` is neither a str nor a Path.
         ValueError: At use, if the pool has no such class as ``label``, there is no label though the pool has
-            several classes, or the image is not as described.
+            several classes, or the image has another shape, dtype or range.
 
     Example:
         >>> pipeline = A.Compose([GMMSynthesize("flowers.safetensors", p=0.25)])  # doctest: +SKIP
@@ -102,8 +100,8 @@ class GMMSynthesize(ImageOnlyTransform):
     def available_keys(self) -> set[str]:
         """Names of the data that may be passed: the image targets, and ``label``.
 
-        The label is no entry of ``targets``: albumentations makes the data of a target contiguous, and
-        recurses for ever into a class name.
+        ``label`` is no entry of ``targets``: albumentations makes the data of targets contiguous, and
+        recurses endlessly into a class name.
         """
         return {*super().available_keys, "label"}
 
@@ -113,13 +111,13 @@ class GMMSynthesize(ImageOnlyTransform):
         return super().__call__(*args, force_apply=force_apply, **kwargs)
 
     def set_random_seed(self, seed: int | None) -> None:
-        """Begin a stream of random numbers; None takes fresh entropy."""
+        """Start a new stream of random numbers; None takes fresh entropy."""
         super().set_random_seed(seed)
         self._stream_is_chosen = seed is not None
         self._stream_pid = os.getpid()
 
     def set_random_state(self, random_generator: np.random.Generator, py_random: random.Random) -> None:
-        """Draw random numbers from these generators from now on."""
+        """Draw random numbers from these generators."""
         super().set_random_state(random_generator, py_random)
         self._stream_is_chosen = True
         self._stream_pid = os.getpid()
@@ -130,9 +128,9 @@ class GMMSynthesize(ImageOnlyTransform):
             self.set_random_seed(None)
 
     def _leave_the_stream_of_another_process(self) -> None:
-        """Keep workers from drawing the same numbers as their siblings.
+        """Start a new stream in a forked worker, which would otherwise draw the numbers of its siblings.
 
-        A seeded stream goes on from the worker's name, which is the same in every run of a program.
+        If the stream was seeded, the worker's name seeds the new one: names are the same in every run.
         """
         if self._stream_pid == os.getpid():
             return
@@ -145,7 +143,7 @@ class GMMSynthesize(ImageOnlyTransform):
         self._stream_pid = os.getpid()
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw the parameters of a replay: plain numbers, since they are saved as JSON."""
+        """Draw the parameters of a replay, plain numbers since they are saved as JSON."""
         return {
             "class_number": _class_number(_cached_pool(self.model), data.get("label")),
             "sample_seed": self.py_random.getrandbits(32),
@@ -154,7 +152,7 @@ class GMMSynthesize(ImageOnlyTransform):
     def apply(
         self, img: NDArray[Any], sample_seed: int, class_number: int | None, **params: Any
     ) -> NDArray[Any]:
-        """The pool's image for ``sample_seed`` and ``class_number``, in the layout of ``img``."""
+        """Return the pool's image for ``sample_seed`` and ``class_number``, in the layout of ``img``."""
         layout = ImageLayout.of(img[None], value_range=1.0)
         pool = _cached_pool(self.model)
         rows, mirrored = pool.order(0, class_number)
@@ -178,21 +176,15 @@ def _cached_pool(path: str) -> Pool:
 
 
 def _class_number(pool: Pool, label: Any) -> int | None:
-    if label is not None:
-        return pool.class_number(_plain_label(label))
-    if len(pool.class_names) > 1:
-        raise ValueError(
-            "A pool of several classes needs the label of the image that it replaces: pass "
-            f"label=... beside image=..., one of {list(pool.class_names)}. Received: label=None"
-        )
-    return None
-
-
-def _plain_label(label: Any) -> int | str:
-    """A label as a plain name or number; whole numbers of any type, numpy's among them."""
-    if isinstance(label, str):
-        return str(label)
+    """Return the class of a label, a name or a whole number of any dtype; None reads any class."""
+    if label is None:
+        if len(pool.class_names) > 1:
+            raise ValueError(
+                "A pool of several classes needs the label of the image to replace: pass image=... and "
+                f"label=..., one of {list(pool.class_names)}. Received: label=None"
+            )
+        return None
     value = np.asarray(label)
     if value.ndim == 0 and value.dtype.kind in "biuf" and float(value).is_integer():
-        return int(value)
-    raise ValueError(f"label must be one class name or whole number. Received: label={label!r}")
+        label = int(value)
+    return class_number(pool.class_names, label)

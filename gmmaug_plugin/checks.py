@@ -1,4 +1,4 @@
-"""Checks of arguments: what is wrong, what is allowed, and what was received."""
+"""Checks of arguments, whose messages name the argument, what is allowed, and what was received."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,7 +10,7 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
     """Return ``value`` as an int.
 
     Raises:
-        ValueError: It is no whole number from ``least`` to ``most``.
+        ValueError: ``value`` is no whole number from ``least`` to ``most``.
 
     Example:
         >>> whole_number("n_samples", 5, 1)
@@ -28,10 +28,10 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
 
 
 def seed_entropy(seed: int | Sequence[int] | None) -> int | list[int] | None:
-    """Return what numpy's ``SeedSequence`` takes for a seed: no two seeds give the same.
+    """Return the entropy of a seed for numpy's ``SeedSequence``; different seeds have different entropy.
 
     Raises:
-        ValueError: The seed is no whole number of at least 0, no sequence of them, and not None.
+        ValueError: The seed is neither None, nor a whole number of at least 0, nor a sequence of such.
 
     Example:
         >>> seed_entropy(7), seed_entropy([1, 0])
@@ -40,13 +40,13 @@ def seed_entropy(seed: int | Sequence[int] | None) -> int | list[int] | None:
     if seed is None:
         return None
     if isinstance(seed, Sequence) and not isinstance(seed, str | bytes):
-        # SeedSequence takes [1, 0] for [1]; the length tells them apart.
+        # SeedSequence cannot distinguish [1, 0] from [1]; the appended length does.
         return [*(whole_number("seed", word, 0) for word in seed), len(seed)]
     return whole_number("seed", seed, 0)
 
 
 def one_of(name: str, value: object, allowed: Collection[object]) -> None:
-    """Raise :class:`ValueError` unless ``value`` is one of the allowed ones."""
+    """Raise :class:`ValueError` unless ``value`` is in ``allowed``."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {list(allowed)}. Received: {value!r}")
 
@@ -55,7 +55,7 @@ def real_number(name: str, value: object, least: float, most: float) -> float:
     """Return ``value`` as a float.
 
     Raises:
-        ValueError: It is no number from ``least`` to ``most``.
+        ValueError: ``value`` is no number from ``least`` to ``most``.
 
     Example:
         >>> real_number("holdout", 0.15, 0, 0.5)

@@ -1,4 +1,4 @@
-"""Frameworks that only some users need."""
+"""Imports of optional packages."""
 
 import importlib
 from types import ModuleType
@@ -8,7 +8,8 @@ def require(module: str, *, extra: str) -> ModuleType:
     """Import an optional module.
 
     Raises:
-        ImportError: It is not installed; says which extra brings it.
+        ImportError: The module, or one that it imports, is not installed; the message names the extra that
+            installs it.
 
     Example:
         >>> require("json", extra="all").__name__
@@ -17,8 +18,7 @@ def require(module: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
-            raise
+        missing = (error.name or module).partition(".")[0]
         raise ImportError(
-            f'{module} is not installed. Install it with: pip install "gmmaug-plugin[{extra}]"', name=module
+            f'{missing} is not installed. Install it with: pip install "gmmaug-plugin[{extra}]"', name=missing
         ) from error

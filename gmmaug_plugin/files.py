@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Files that are written completely or not at all."""
 
 import os
 import re
@@ -14,17 +14,17 @@ _ABANDONED = 3600.0
 
 
 def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] | None = None) -> None:
-    """Write a file, all or nothing: to a temporary one beside it, to the disk, then renamed.
+    """Write a file completely or not at all: as a temporary file in its folder, flushed, then renamed.
 
-    Temporary files that killed processes left beside the target are removed after an hour.
+    Temporary files that killed processes left in the folder are removed after an hour.
 
     Args:
         path: The target.
         contents: All bytes of the file.
-        check: Called with the temporary file before it is renamed; what it raises stops the write.
+        check: Called with the temporary file before it is renamed; an error it raises stops the write.
 
     Raises:
-        OSError: The file cannot be written; whatever was there before is untouched.
+        OSError: The file cannot be written; an older one is untouched.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(_RANDOM)}.part")
     try:

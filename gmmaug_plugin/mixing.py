@@ -1,4 +1,4 @@
-"""How many images of a batch are synthetic."""
+"""The number of synthetic images in a batch."""
 
 from numbers import Real
 
@@ -6,7 +6,7 @@ from gmmaug_plugin.checks import whole_number
 
 
 def split_batch(batch_size: int, ratio: float) -> tuple[int, int]:
-    """Real and synthetic images of a full batch: round(ratio x batch_size) of them are synthetic.
+    """Return how many images of a full batch are real and how many, round(ratio x batch_size), synthetic.
 
     Raises:
         ValueError: ``batch_size`` is below 1, ``ratio`` is not in [0, 1), or no image would be real.
@@ -27,13 +27,12 @@ def split_batch(batch_size: int, ratio: float) -> tuple[int, int]:
 
 
 def synthetic_beside(n_real: int, ratio: float) -> int:
-    """How many synthetic images beside ``n_real`` real ones make up ``ratio`` of the whole batch.
+    """Return how many synthetic images, added to ``n_real`` real ones, are ``ratio`` of the whole batch.
 
     Example:
         >>> synthetic_beside(24, 0.25)
         8
     """
-    check_ratio(ratio)
     return round(n_real * ratio / (1.0 - ratio))
 
 

@@ -4,31 +4,30 @@ A mixture draws images offline; everything that trains reads a :class:`Pool`. On
 the pool's images, in every framework.
 """
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.checks import seed_entropy, whole_number
+from gmmaug_plugin.artifact import MAX_IMAGE_SIZE, ArtifactError, read_pool, write_pool
+from gmmaug_plugin.checks import image_stack, seed_entropy, whole_number
 from gmmaug_plugin.record import FitRecord
+
+__all__ = ["MAX_IMAGE_SIZE", "Label", "Pool", "Seed", "as_pool", "class_number", "load_model"]
 
 Seed = int | Sequence[int] | None
 Label = int | str
-
-MAX_IMAGE_SIZE = 512
-
 Order = tuple[NDArray[np.int32], NDArray[np.bool_]]
-"""Rows of a pool's images, and whether each is mirrored."""
 
 _MOST_ORDERS = 256
-"""Orders that a pool remembers."""
+"""Orders that a pool keeps in memory."""
 
 _LEAST_PERIOD, _MOST_PASSES = 2**14, 256
-"""An order repeats itself after so many positions at least, or so many times the pool's size."""
+"""An order has at least this many positions, unless these are more passes over the pool."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +35,19 @@ class Pool:
     """Images drawn from a mixture, ready to be read in training.
 
     Attributes:
-        images: uint8 (n, size, size) in grayscale or (n, size, size, 3) in color, 0..255, n at least 1.
+        images: uint8 (n, size, size) in grayscale or (n, size, size, 3) in color, 0..255, n at least 1 and
+            size at most 512.
         labels: int32 (n,), indices into ``class_names``; None for a pool of unlabelled photos.
         class_names: Names in label order, each with at least one image; empty without labels.
         mirror: Whether a mirrored image is as good as the image itself.
         class_shares: Share of each class in the photos, summing to 1: how often adapters read it. Empty: as
             often as in the pool.
         record: Options, choices and measures of the fit.
-        arrays: Named arrays that travel in the file beside the images: parameters of a PCA mixture, or the
-            photos themselves if the user kept them.
+        arrays: Further named arrays in the file: parameters of a PCA mixture, or the photos if the user kept
+            them.
 
     Raises:
-        TypeError: Images are not uint8, or labels not integers.
+        TypeError: Images are not uint8, or labels not int32.
         ValueError: Shapes, labels, class names or shares do not fit together.
 
     Example:
@@ -67,15 +67,18 @@ class Pool:
     _orders: dict[Any, Order] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_images(self.images)
-        _check_labels(len(self.images), self.labels, self.class_names)
-        shares = self.class_shares
-        if shares and (
-            len(shares) != len(self.class_names) or min(shares) < 0 or not np.isclose(sum(shares), 1)
-        ):
+        image_stack("images", self.images)
+        shape, shares = self.images.shape, self.class_shares
+        if shape[1] != shape[2] or shape[1] > MAX_IMAGE_SIZE:
+            raise ValueError(
+                f"images must be square, of at most {MAX_IMAGE_SIZE} pixels a side. Received: shape {shape}"
+            )
+        _check_labels(len(self), self.labels, self.class_names)
+        n_classes = len(self.class_names)
+        if shares and (len(shares) != n_classes or min(shares) < 0 or not np.isclose(sum(shares), 1)):
             raise ValueError(
                 f"class_shares must be one share per class, summing to 1. Received: {list(shares)} for "
-                f"{len(self.class_names)} classes"
+                f"{n_classes} classes"
             )
 
     def __len__(self) -> int:
@@ -96,39 +99,29 @@ class Pool:
         """1 in grayscale, 3 in color."""
         return 3 if self.images.ndim == 4 else 1
 
-    def class_number(self, label: Label) -> int:
-        """The number of a class given by name or number.
+    def order(self, seed: Seed = 0, label: Label | None = None) -> Order:
+        """Return the order in which a seed reads the pool.
 
-        Raises:
-            ValueError: There is no such class.
-        """
-        return class_number(self.class_names, label)
-
-    def order(
-        self, seed: Seed = 0, label: Label | None = None
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """The order in which a seed reads the pool.
-
-        Every image of a class is read once before any of it is read again; second readings are mirrored where
-        the pool may be mirrored, third ones are plain again, and so on. Classes come as often as
-        ``class_shares`` says, and each class at least once in ``len(pool)`` readings.
-        Position p of a longer sequence is entry p modulo the length of the order.
+        Every image of a class is read once before any of it is read again. Second readings are mirrored if
+        ``mirror`` is set, third ones are plain again, and so on. Classes come as often as ``class_shares``
+        says; each class with a share above 0 comes at least once in ``len(pool)`` readings.
+        A longer sequence begins again at the end of the order.
 
         Args:
             seed: A non-negative int or several; None takes fresh entropy.
             label: Read this class only, by name or number.
 
         Returns:
-            Rows of ``images``, int32 (m,), and whether each is mirrored, bool (m,).
+            Rows of ``images``, int32 (m,), and whether each is mirrored, bool (m,); read-only.
 
         Raises:
             ValueError: The seed is invalid or there is no such class.
         """
-        number = None if label is None else self.class_number(label)
+        number = None if label is None else class_number(self.class_names, label)
         entropy = seed_entropy(seed)
         if entropy is None:
             entropy = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-        words = tuple(int(word) for word in np.atleast_1d(np.array(entropy, object)))
+        words = (entropy,) if isinstance(entropy, int) else tuple(entropy)
         key = (words, number)
         if key not in self._orders:
             if len(self._orders) >= _MOST_ORDERS:
@@ -142,14 +135,13 @@ class Pool:
         """Read images in the order of a seed.
 
         Args:
-            n: Number of images, 0 or more.
+            n: Number of images, 0 or more. Beyond the pool's own number images are mirrored, then repeated,
+                with a warning.
             label: Read this class only, by name or number.
             seed: As for :meth:`order`; the same seed gives the same images.
 
         Returns:
             uint8 images (n, size, size) or (n, size, size, 3), and int32 labels (n,), None without classes.
-            All images differ until the pool is used up; then come mirrored ones, then repetitions. A warning
-            says so.
 
         Raises:
             ValueError: ``n``, ``label`` or ``seed`` is invalid.
@@ -163,15 +155,14 @@ class Pool:
     def take(
         self, rows: NDArray[np.integer[Any]], mirrored: NDArray[np.bool_]
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
-        """Copies of images at ``rows``, mirrored where ``mirrored`` is set, and their labels."""
+        """Return copies of the images at ``rows``, mirrored where ``mirrored`` is set, and their labels."""
         images = self.images[rows]
         images[mirrored] = images[mirrored][:, :, ::-1]
         return images, None if self.labels is None else self.labels[rows]
 
     def warn_of_repeats(self, n: int, label: Label | None = None) -> None:
-        """Warn if the first ``n`` images of an order (of a class) are not all different."""
-        rows = self.order(0, label)[0][:n]
-        own = len(np.unique(rows))
+        """Warn unless the first ``n`` images of an order are all different."""
+        own = len(np.unique(self.order(0, label)[0][:n]))
         if n > own:
             how = "mirrored, then repeated" if self.mirror else "repeated"
             warnings.warn(
@@ -180,19 +171,68 @@ class Pool:
                 stacklevel=3,
             )
 
-    def save(self, path: str | Path, *, lossless: bool = False) -> int:
-        """Write the pool to one file; see :func:`gmmaug_plugin.artifact.save_pool`.
+    def save(self, path: str | os.PathLike[str], *, lossless: bool = False) -> int:
+        """Write the pool to one file, completely or not at all; the same pool gives the same bytes.
+
+        Args:
+            path: The target, whose name ends in ``.safetensors``. A missing folder is made; "~" is the home.
+            lossless: Keep every gray level, in PNG. Otherwise images are encoded in JPEG with a peak
+                signal-to-noise ratio of at least 45 dB each.
 
         Returns:
             The file's size in bytes.
-        """
-        from gmmaug_plugin.artifact import save_pool
 
-        return save_pool(self, path, lossless=lossless)
+        Raises:
+            ArtifactError: The file could not be loaded again: it is too large, or the record holds values
+                that JSON lacks.
+            OSError: The file cannot be written; an older one is untouched.
+            ValueError: The name has another ending.
+
+        Example:
+            >>> pool.save("flowers.safetensors")  # doctest: +SKIP
+            5310216
+        """
+        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        return write_pool(path, parts, lossless=lossless)
+
+
+def load_model(path: str | os.PathLike[str]) -> Pool:
+    """Read a pool from a file. Files from strangers are safe: they are checked, and no code in them is run.
+
+    Args:
+        path: A file that :meth:`Pool.save` wrote; "~" is the home.
+
+    Raises:
+        ArtifactError: The file holds no pool, is damaged, has a format that this version does not read, or
+            is a folder, pipe or device.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
+
+    Example:
+        >>> load_model("flowers.safetensors")  # doctest: +SKIP
+        Pool(500 grayscale images of 128 x 128, 5 classes)
+    """
+    parts = read_pool(path)
+    try:
+        return Pool(**parts)
+    except ValueError as error:
+        raise ArtifactError(f"The file's contents do not fit together: {error}") from error
+
+
+def as_pool(pool: Pool | str | os.PathLike[str]) -> Pool:
+    """Return a pool unchanged, or load it from its path.
+
+    Raises:
+        TypeError: The argument is neither a pool nor a path.
+    """
+    if isinstance(pool, Pool):
+        return pool
+    if isinstance(pool, str | os.PathLike):
+        return load_model(pool)
+    raise TypeError(f"model must be a pool or the path of its file. Received: {type(pool).__name__}")
 
 
 def class_number(class_names: Sequence[str], label: Label) -> int:
-    """The number of a class given by name or number; digits that are no name are a number.
+    """Return the number of a class given by name or number; digits that are no name are a number.
 
     Raises:
         ValueError: There is no such class.
@@ -210,18 +250,6 @@ def class_number(class_names: Sequence[str], label: Label) -> int:
     )
 
 
-def _check_images(images: NDArray[np.uint8]) -> None:
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
-        raise TypeError(f"images must be a uint8 array. Received: {getattr(images, 'dtype', type(images))}")
-    shape = images.shape
-    square = len(shape) in (3, 4) and shape[1] == shape[2] and 1 <= shape[1] <= MAX_IMAGE_SIZE
-    if not square or shape[0] == 0 or (len(shape) == 4 and shape[3] != 3):
-        raise ValueError(
-            f"images must be (n, size, size) or (n, size, size, 3), n at least 1 and size at most "
-            f"{MAX_IMAGE_SIZE}. Received: shape {shape}"
-        )
-
-
 def _check_labels(n: int, labels: NDArray[np.int32] | None, class_names: Sequence[str]) -> None:
     if labels is None:
         if class_names:
@@ -229,31 +257,29 @@ def _check_labels(n: int, labels: NDArray[np.int32] | None, class_names: Sequenc
         return
     if labels.dtype != np.int32:
         raise TypeError(f"labels must be int32. Received: {labels.dtype}")
-    if labels.shape != (n,) or len(set(class_names)) != len(class_names) or not class_names:
+    if labels.shape != (n,) or len(set(class_names)) != len(class_names):
         raise ValueError(
             f"labels must be one per image, {n}, and class names different. Received: shape {labels.shape}, "
             f"classes {list(class_names)}"
         )
-    if set(np.unique(labels).tolist()) != set(range(len(class_names))):
+    found = np.unique(labels).tolist()
+    if found != list(range(len(class_names))):
         raise ValueError(
-            f"Each class must have an image, and each image a class from 0 to {len(class_names) - 1}. "
-            f"Received: labels {np.unique(labels).tolist()}"
+            f"Each class must have an image, and each label be a class. Received: labels {found}, "
+            f"classes {list(class_names)}"
         )
 
 
 def _order(pool: Pool, entropy: tuple[int, ...], number: int | None) -> Order:
-    """See :meth:`Pool.order`."""
+    """Make an order; see :meth:`Pool.order`. It consists of passes, each as long as the images read."""
     rng = np.random.default_rng(entropy)
     if pool.labels is None:
         members = [np.arange(len(pool))]
-    elif number is not None:
-        members = [np.flatnonzero(pool.labels == number)]
     else:
-        members = [np.flatnonzero(pool.labels == one) for one in range(len(pool.class_names))]
+        numbers = range(len(pool.class_names)) if number is None else [number]
+        members = [np.flatnonzero(pool.labels == one) for one in numbers]
     n = sum(map(len, members))
-    shares = (
-        pool.class_shares if len(members) > 1 and pool.class_shares else [len(one) / n for one in members]
-    )
+    shares = pool.class_shares if number is None and pool.class_shares else [len(one) / n for one in members]
     slots = _apportion(n, shares)
     n_passes = min(max(2, -(-_LEAST_PERIOD // n)), _MOST_PASSES)
     queues = [_queue(one, n_passes * m, pool.mirror, rng) for one, m in zip(members, slots, strict=True)]
@@ -273,17 +299,16 @@ def _order(pool: Pool, entropy: tuple[int, ...], number: int | None) -> Order:
 def _queue(
     members: NDArray[np.intp], length: int, mirror: bool, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Rows of one class in cycles of new random orders, every second cycle mirrored: (2, length)."""
-    n_cycles = -(-length // len(members)) if length else 0
-    rows = [rng.permutation(members) for _ in range(n_cycles)]
-    flags = [np.full(len(members), mirror and cycle % 2) for cycle in range(n_cycles)]
-    if not rows:
-        return np.empty((2, 0), np.intp)
-    return np.stack([np.concatenate(rows), np.concatenate(flags)])[:, :length]
+    """Return rows of one class in freshly shuffled cycles, every second one mirrored: (2, length)."""
+    cycles = [
+        [rng.permutation(members), np.full(len(members), mirror and cycle % 2)]
+        for cycle in range(-(-length // len(members)))
+    ]
+    return np.concatenate([np.empty((2, 0), np.intp), *cycles], axis=1)[:, :length]
 
 
 def _apportion(n: int, shares: Sequence[float]) -> list[int]:
-    """Whole numbers near ``n`` times the shares, summing to ``n`` (largest remainders); 1 at least."""
+    """Return whole numbers near ``n`` times the shares, summing to ``n``: largest remainders, at least 1."""
     exact = n * np.asarray(shares, np.float64)
     counts = np.maximum(np.floor(exact + 1e-9), np.asarray(shares) > 0).astype(int)
     while counts.sum() < n:

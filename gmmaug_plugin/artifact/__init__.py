@@ -1,6 +1,6 @@
-"""Pools to one ``.safetensors`` file and back."""
+"""The ``.safetensors`` file of a pool: its bytes, its encoded images, its fields."""
 
 from gmmaug_plugin.artifact.container import ArtifactError
-from gmmaug_plugin.artifact.pools import as_pool, describe, load_model, save_pool
+from gmmaug_plugin.artifact.pools import MAX_IMAGE_SIZE, describe, read_pool, write_pool
 
-__all__ = ["ArtifactError", "as_pool", "describe", "load_model", "save_pool"]
+__all__ = ["MAX_IMAGE_SIZE", "ArtifactError", "describe", "read_pool", "write_pool"]

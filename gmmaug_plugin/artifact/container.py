@@ -1,13 +1,12 @@
-"""One JSON document and named tensors, to the bytes of a ``.safetensors`` file and back.
+"""A JSON document and named tensors in the bytes of a ``.safetensors`` file.
 
-The layout is the safetensors library's business: it writes the bytes and checks what it reads. Added here are
-the document (strict JSON under one metadata key, since several keys would be written in a random order), a
-SHA-256 over document and tensors, and limits.
+The safetensors library writes the bytes, and checks names, shapes and offsets as it reads them. This module
+adds a JSON document under one metadata key (several keys would be written in a random order), a format
+version, a SHA-256 of document and tensors, and limits.
 """
 
 import hashlib
 import json
-import math
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,35 +14,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, deserialize
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+FORMAT = "gmmaug"
+"""Name of the format in the document, and key of the document in the metadata."""
+
+FORMAT_VERSION = 4
 
 MAX_FILE_BYTES = 2**31
-"""Larger files are refused."""
+"""Limit on the size of a file."""
 
-MAX_DEPTH = 32
-"""Objects and lists of a document within one another."""
-
-_METADATA = "gmmaug"
 _CHECKSUM = "sha256"
 _MAX_HEADER_BYTES = 2**24
-_DTYPES = {"U8": "|u1", "I8": "|i1", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
+_DTYPES = ("uint8", "int8", "int32", "int64", "float32", "float64")
 
 
 class ArtifactError(ValueError):
-    """A file is no artifact, a damaged one, or of a format that this version does not read."""
+    """A file holds no pool, is damaged, or has a format that this version does not read."""
 
 
 def read_file(path: Path) -> bytes:
-    """Read a regular file of at most ``MAX_FILE_BYTES``.
+    """Return the bytes of a regular file of at most ``MAX_FILE_BYTES``.
 
     Raises:
-        ArtifactError: It is larger, or a folder, pipe or device.
-        OSError: It cannot be read; FileNotFoundError if there is none.
+        ArtifactError: The file is larger, or a folder, pipe or device.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
     """
     if "\0" in str(path):
         raise ArtifactError(f"A path has no NUL character. Received: {str(path)!r}")
-    # Before it is opened: opening a pipe blocks, opening a device can have effects.
+    # Checked before opening: opening a pipe blocks, opening a device can have effects.
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ArtifactError(f"The artifact must be a file. Received: a folder, pipe or device, {path}")
@@ -53,73 +53,71 @@ def read_file(path: Path) -> bytes:
         return file.read(status.st_size)
 
 
-def read_document(contents: bytes) -> dict[str, Any]:
-    """Read the document of a file's bytes, not its tensors.
-
-    Raises:
-        ArtifactError: The file has none, or it is no JSON object.
-    """
-    length = int.from_bytes(contents[:8], "little")
-    if not 0 < length <= min(len(contents) - 8, _MAX_HEADER_BYTES):
-        raise ArtifactError(f"Not a safetensors file. Received: {len(contents)} bytes, header of {length}")
-    header = _parse("header", contents[8 : 8 + length])
-    metadata = header.get("__metadata__")
-    text = metadata.get(_METADATA) if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
-        raise ArtifactError(
-            f"Not a file of gmmaug-plugin. Received: safetensors without {_METADATA!r} metadata"
-        )
-    return _parse("document", text)
-
-
-def read_tensors(contents: bytes, document: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Read the tensors of a file's bytes.
-
-    Args:
-        contents: The file.
-        document: Its document, which has the checksum.
+def read_bytes(contents: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read the document and the tensors of a file.
 
     Returns:
-        Arrays by name; integers or finite numbers.
+        The document, and arrays of integers or finite floats by name.
 
     Raises:
-        ArtifactError: The file is damaged, or a tensor is of another type or not finite.
+        ArtifactError: The file is damaged, is no safetensors file or none of this format version, or holds a
+            document that is no JSON, or a tensor of another dtype.
     """
+    n_header = int.from_bytes(contents[:8], "little")
+    if n_header > _MAX_HEADER_BYTES:
+        raise ArtifactError(f"Not a safetensors file. Received: a header of {n_header} bytes")
     try:
-        found = deserialize(contents)  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
-        raise ArtifactError(f"Not a whole safetensors file. Received: {error!s:.200}") from error
-    tensors = {}
-    for name, entry in found:
-        if entry["dtype"] not in _DTYPES:
-            raise ArtifactError(f"Tensors must be {list(_DTYPES)}. Received: {entry['dtype']}, {name[:80]!r}")
-        dtype = np.dtype(_DTYPES[entry["dtype"]])
-        array = np.frombuffer(entry["data"], dtype).astype(dtype.newbyteorder("="), copy=False)
-        tensors[name] = array.reshape(entry["shape"])
-        if not np.isfinite(array).all():
-            raise ArtifactError(f"Tensors must be finite. Received: NaN or infinity in {name[:80]!r}")
+        tensors = load(contents)
+    except (SafetensorError, KeyError) as error:
+        # KeyError: a dtype that numpy lacks.
+        raise ArtifactError(f"Not a safetensors file, or a damaged one. Received: {error!s:.200}") from error
+    metadata = _parse("header", contents[8 : 8 + n_header]).get("__metadata__") or {}
+    if FORMAT not in metadata:
+        raise ArtifactError(f"Not a file of gmmaug-plugin. Received: metadata {list(metadata)!r:.200}")
+    document = _parse("document", metadata[FORMAT])
+    _check_version(document.get("format"), document.get("format_version"))
+    for name, array in tensors.items():
+        if array.dtype.name not in _DTYPES or not np.isfinite(array).all():
+            raise ArtifactError(
+                f"Tensors must be finite {', '.join(_DTYPES)}. Received: {array.dtype.name}, {name[:80]!r}"
+            )
     unsigned = {key: value for key, value in document.items() if key != _CHECKSUM}
     if document.get(_CHECKSUM) != _checksum(_canonical(unsigned), tensors):
-        raise ArtifactError("The file is damaged. Received: contents of another SHA-256 than the file names")
-    return tensors
+        raise ArtifactError("The file is damaged. Received: contents that do not match the file's SHA-256")
+    return document, tensors
 
 
 def write_bytes(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of a file; the same for the same contents.
+    """Return the bytes of a file; the same contents give the same bytes.
 
     Raises:
         ArtifactError: The document holds a value that JSON lacks.
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     signed = {**document, _CHECKSUM: _checksum(_canonical(document), contiguous)}
-    return save(contiguous, {_METADATA: _canonical(signed)})
+    return save(contiguous, {FORMAT: _canonical(signed)})
+
+
+def _check_version(name: object, version: object) -> None:
+    received = f"Received: format {name!r:.80}, version {version!r:.80}"
+    if name != FORMAT or type(version) is not int or version < 1:
+        raise ArtifactError(f"The document must name format {FORMAT!r} and its version. {received}")
+    if version < FORMAT_VERSION:
+        raise ArtifactError(
+            "Files of format version 1 to 3 hold mixtures, not images: read them with gmmaug-plugin 0.1, or "
+            f"fit again. {received}"
+        )
+    if version > FORMAT_VERSION:
+        raise ArtifactError(
+            f"The file is of a newer format than version {FORMAT_VERSION}: update gmmaug-plugin. {received}"
+        )
 
 
 def _checksum(document: str, tensors: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256(document.encode())
     for name, array in sorted(tensors.items()):
-        digest.update(f"{name}:{array.dtype.newbyteorder('<').str}:{array.shape}".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
+        digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
+        digest.update(array.data)
     return digest.hexdigest()
 
 
@@ -133,32 +131,10 @@ def _canonical(document: Mapping[str, Any]) -> str:
 
 
 def _parse(what: str, text: str | bytes) -> dict[str, Any]:
-    """Read a JSON object: finite numbers, no key twice, not too deep."""
     try:
-        found = json.loads(text, parse_constant=_number, parse_float=_number, object_pairs_hook=_unique)
-        _check_depth(found)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"The file's {what} is no plain JSON. Received: {error!s:.200}") from error
+        raise ArtifactError(f"The file's {what} is no JSON. Received: {error!s:.200}") from error
     if not isinstance(found, dict):
         raise ArtifactError(f"The file's {what} must be a JSON object. Received: {type(found).__name__}")
     return found
-
-
-def _number(digits: str) -> float:
-    if not math.isfinite(number := float(digits)):
-        raise ValueError(f"{digits[:40]} is not finite")
-    return number
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an object has a key twice")
-    return found
-
-
-def _check_depth(value: Any, depth: int = 0) -> None:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_depth(part, depth + 1)

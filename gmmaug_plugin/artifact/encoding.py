@@ -1,6 +1,6 @@
-"""Images to encoded bytes and back.
+"""Images as encoded bytes.
 
-JPEG with one quantisation step for all frequencies: at the same size, its error is 2 dB below that of JPEG's
+JPEG with one quantization step for all frequencies: at the same size, its error is 2 dB below that of JPEG's
 own tables, which are made for eyes. Each image gets the coarsest step that keeps ``LEAST_PSNR``. PNG where no
 gray level may change. WebP is at most a tenth smaller, reads half as fast, and stays below 45 dB in color.
 """
@@ -24,7 +24,7 @@ LEAST_PSNR = 45.0
 CODECS = ("jpeg", "png")
 
 MAX_PIXEL_BYTES = 2**32
-"""Limit on a pool's decoded images."""
+"""Limit on the decoded bytes of a pool's images."""
 
 _MAX_STEP = 16
 
@@ -37,7 +37,7 @@ def encode_images(images: NDArray[np.uint8], codec: str) -> tuple[NDArray[np.uin
         codec: "jpeg" or "png" (lossless).
 
     Returns:
-        All encoded images, concatenated, uint8; and their offsets, int64 (n + 1,).
+        The encoded images, concatenated, uint8 (bytes,); and their offsets, int64 (n + 1,).
 
     Raises:
         ArtifactError: The images take more than ``MAX_PIXEL_BYTES``.
@@ -51,24 +51,24 @@ def encode_images(images: NDArray[np.uint8], codec: str) -> tuple[NDArray[np.uin
 def decode_images(
     blob: NDArray[np.uint8], offsets: NDArray[np.int64], codec: str, shape: tuple[int, ...]
 ) -> NDArray[np.uint8]:
-    """Decode what :func:`encode_images` gave.
+    """Decode the result of :func:`encode_images`.
 
     Args:
         blob: uint8 (bytes,).
         offsets: int64 (n + 1,), n at least 1.
         codec: "jpeg" or "png".
-        shape: Of one image: (size, size) or (size, size, 3).
+        shape: Shape of one image, (size, size) or (size, size, 3).
 
     Returns:
         uint8 (n, *shape).
 
     Raises:
-        ArtifactError: Offsets are not ascending places in the blob, or an image is damaged or of another
-            size, mode or codec. What an image says of its size is checked before it is decoded.
+        ArtifactError: Offsets do not ascend through the blob, or an image is damaged or of another size, mode
+            or codec. The header of an image is checked before its pixels are decoded.
     """
     n_bytes = int(np.prod(shape))
     sizes = np.diff(offsets)
-    # Twice the raw size: more than any encoder makes, less than what endless scans or comments take.
+    # Twice the raw size is more than any encoder needs, and limits endless scans and comments.
     if offsets[0] != 0 or offsets[-1] != len(blob) or sizes.min() <= 0 or sizes.max() > 2 * n_bytes + 4096:
         raise ArtifactError(f"Offsets must ascend from 0 to {len(blob)}. Received: {offsets[:8].tolist()}…")
     _check_pixels(len(sizes) * n_bytes)
@@ -82,13 +82,13 @@ def decode_images(
 
 
 def psnr(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio in dB, 10 log10(255² / mean squared error); infinite for equal images."""
+    """Return the peak signal-to-noise ratio in dB, 10 log10(255² / mean squared error); inf if equal."""
     error = float(np.square(images.astype(np.float64) - others).mean())
     return 10 * float(np.log10(255**2 / error)) if error else float("inf")
 
 
 def _jpeg(image: NDArray[np.uint8]) -> bytes:
-    """The smallest of the JPEGs that keep ``LEAST_PSNR``, or the best one."""
+    """Return the smallest JPEG that keeps ``LEAST_PSNR``; if none does, the best one."""
     tries: dict[int, bytes] = {}
 
     def too_coarse(step: int) -> bool:
@@ -96,7 +96,7 @@ def _jpeg(image: NDArray[np.uint8]) -> bytes:
         try:
             tries[step] = _encode(image, "jpeg", optimize=True, **options)
         except OSError:
-            # Optimised tables need the whole file in Pillow's buffer, which noise in color overflows.
+            # Optimized tables need the whole file in Pillow's buffer, which noise in color overflows.
             tries[step] = _encode(image, "jpeg", **options)
         return psnr(image, _decode(tries[step], "jpeg", image.shape)) < LEAST_PSNR
 
@@ -115,8 +115,8 @@ def _decode(encoded: bytes, codec: str, shape: tuple[int, ...]) -> NDArray[np.ui
     try:
         # Opening reads the header only.
         with Image.open(BytesIO(encoded), formats=[codec]) as image:
-            # A progressive JPEG may have thousands of scans: small to store, slow to decode.
             found = (image.format, image.mode, image.size)
+            # A progressive JPEG may have thousands of scans: small to store, slow to decode.
             if found == wanted and "progressive" not in image.info:
                 return np.asarray(image)
     except Exception as error:

@@ -1,6 +1,6 @@
 """Gaussian-mixture images in the batches that Keras trains on.
 
-:class:`GMMSequence` goes where arrays or another ``keras.utils.PyDataset`` went before:
+:class:`GMMSequence` replaces arrays or another ``keras.utils.PyDataset`` in ``fit``:
 
     >>> from gmmaug_plugin.keras import GMMSequence
     >>> batches = GMMSequence(x, y, model="flowers.safetensors", ratio=0.25)  # doctest: +SKIP
@@ -9,14 +9,9 @@
 
 from gmmaug_plugin.extras import require
 
-try:
-    require("keras.utils", extra="tensorflow")
-except ModuleNotFoundError as error:
-    # Keras itself may be there, and its TensorFlow not.
-    require((error.name or "keras").partition(".")[0], extra="tensorflow")
-    raise
+require("keras.utils", extra="tensorflow")
 
-# Below the check, so that a missing module is reported together with the extra that brings it.
-from gmmaug_plugin.keras.sequence import GMMSequence
+# After the check, so that the error of a missing module names the extra that installs it.
+from gmmaug_plugin.keras.sequence import GMMSequence  # noqa: E402
 
 __all__ = ["GMMSequence"]

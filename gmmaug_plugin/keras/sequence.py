@@ -10,20 +10,19 @@ import numpy as np
 from keras.utils import PyDataset
 from numpy.typing import ArrayLike, NDArray
 
-from gmmaug_plugin.artifact import as_pool
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.keras.labels import LabelEncoding
-from gmmaug_plugin.keras.real_batches import ArrayBatches, Batch, DatasetBatches, as_arrays
-from gmmaug_plugin.layout import ImageLayout, guess_white, pool_images, reshape_images
+from gmmaug_plugin.keras.real_batches import ArrayBatches, Batch, as_arrays, as_batch
+from gmmaug_plugin.labels import LabelEncoding
+from gmmaug_plugin.layout import ImageLayout, reshape_images
 from gmmaug_plugin.mixing import check_ratio, split_batch, synthetic_beside
-from gmmaug_plugin.pool import Pool
+from gmmaug_plugin.pool import Pool, as_pool
 
 _BATCH = 0
 """Last word of the seed of a batch's order."""
 
 _ENDLESS_EPOCH = 2_654_435_769
-"""Positions in the pool's order between the epochs of an endless dataset, whose length is unknown: the
-multiplier of Knuth's multiplicative hash, so that epochs begin at places far from each other."""
+"""Positions in the pool's order between the epochs of a dataset of unknown length: the multiplier of Knuth's
+multiplicative hash, so that epochs begin far from each other."""
 
 _KERAS_WORKER = "Keras_worker_"
 """How Keras begins the names of its worker processes."""
@@ -33,47 +32,46 @@ class GMMSequence(PyDataset):
     """Batches of real images with synthetic ones from a pool among them.
 
     Every batch is a function of (seed, epoch, index) alone: one worker, several threads and several
-    processes give the same batches. Synthetic images follow one another in ``pool.order(seed)`` from batch
+    processes return the same batches. Synthetic images follow one another in ``pool.order(seed)`` from batch
     to batch and from epoch to epoch: those of the first epoch are ``pool.sample(n, seed=seed)``, and none
     comes again before the pool is used up. The epoch is counted by ``on_epoch_end``, which ``fit`` also
     calls once before training.
 
-    Of arrays, a full batch has ``round(ratio * batch_size)`` synthetic images and the rest real ones. A
+    With arrays, a full batch has ``round(ratio * batch_size)`` synthetic images and the rest real ones. A
     short last batch of r real images has ``round(r * ratio / (1 - ratio))``, as has every batch of r real
     images of another dataset. Classes come as often as ``pool.class_shares`` says. Synthetic images have
     the size, channels, dtype and value range of the real ones, labels in the encoding of the real ones, and
     sample weight 1. Every real image is used once an epoch, and nothing is written into the arrays given.
-    (With ``fit(steps_per_epoch=...)`` Keras reads ahead into the next epoch, and where one ends is blurred.)
+    With ``fit(steps_per_epoch=...)`` Keras reads ahead into the next epoch, so that epochs overlap.
 
-    Worker processes leave Ctrl-C to the program that trains. Where training stops amid an epoch, by an
-    exception or ``stop_training``, Keras 3.15 keeps the workers of that epoch until the program ends: several
-    threads, or processes, for every such stop, of any ``PyDataset``.
+    Worker processes leave Ctrl-C to the program that trains. If training stops in the middle of an epoch, by
+    an exception or ``stop_training``, Keras 3.15 keeps the workers of that epoch, of any ``PyDataset``, until
+    the program ends.
 
     Args:
-        x: Images (n, h, w) or (n, h, w, channels), uint8 or float; or a ``keras.utils.PyDataset`` that gives
+        x: Images (n, h, w) or (n, h, w, channels), uint8 or float; or a ``keras.utils.PyDataset`` with
             batches x, (x, y) or (x, y, sample_weight) of them. Its first batch is read at once; its own
             ``workers`` are not used. A grayscale pool is repeated into any number of channels; a pool in
-            color stands beside images of none, 1 or 3.
-        y: Labels of arrays: class numbers (n,) or (n, 1) of any dtype, or one-hot (n, n_classes), smoothed
-            or mixed ones too. None gives images without labels.
+            color takes images without a channel axis, or with 1 or 3 channels.
+        y: Labels of arrays: class numbers (n,) or (n, 1) of an integer, bool or float dtype, or one-hot
+            (n, n_classes), also smoothed or mixed ones. None makes batches of images without labels.
         model: A pool, or the path of its file.
-        ratio: Share of synthetic images, in [0, 1). 0 leaves the batches as they are.
+        ratio: Share of synthetic images, in [0, 1). 0 leaves the batches unchanged.
         batch_size: Images in a full batch of arrays, real and synthetic together; 32 if None.
-        shuffle: Whether arrays are used in a new order every epoch, and synthetic images stand anywhere in
-            a batch; otherwise they come last. None means True. Images beside those of another
-            dataset are always shuffled in.
+        shuffle: Whether arrays are used in a new order every epoch, with synthetic images anywhere in a
+            batch; otherwise these come last. None means True. Batches of another dataset are always shuffled.
         seed: A non-negative int.
-        sample_weight: Weights of the images of arrays, (n,). Keras refuses ``class_weight`` beside it.
-        value_range: White of float images: 1.0 or 255.0. None takes 255.0 if any value is above 2, of all
-            of ``x``, or of a dataset's first batch. Values beyond it are an error, in later batches too.
+        sample_weight: Weights of the images of arrays, (n,). Keras cannot combine it with ``class_weight``.
+        value_range: White of float images, 1.0 or 255.0. None takes 255.0 if any value is above 2, in all
+            of ``x``, or in a dataset's first batch. Values outside are an error, in later batches too.
         **kwargs: Options of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``,
             ``max_queue_size``.
 
     Raises:
         ArtifactError: The pool's file cannot be read.
-        TypeError: The images are neither uint8 nor float.
+        TypeError: The images are neither uint8 nor float, or the labels are not numbers.
         ValueError: An argument is out of range, images, labels and pool do not fit together, or an
-            option for arrays is given beside a dataset.
+            option for arrays is given with a dataset.
 
     Example:
         >>> from gmmaug_plugin.pool import Pool
@@ -107,30 +105,26 @@ class GMMSequence(PyDataset):
         self._shuffle = shuffle is not False
         self._pool = as_pool(model)
         self._order = self._pool.order(self._seed)
-        self._full_batch: tuple[int, int] | None = None
-        self._real: ArrayBatches | DatasetBatches
+        self._n_full: int | None = None
         if isinstance(x, PyDataset):
             _refuse_array_options(y=y, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight)
-            self._real = DatasetBatches(x)
-            first = self._real.read(0, 0)
+            if x.num_batches == 0:
+                raise ValueError("The dataset given must have a batch. Received: num_batches=0")
+            self._real = x
+            first = as_batch(x[0])
             self._stride = synthetic_beside(len(first[0]), ratio)
-            n_batches = self._real.num_batches
-            self._per_epoch = _ENDLESS_EPOCH if n_batches is None else n_batches * self._stride
+            self._per_epoch = _ENDLESS_EPOCH if x.num_batches is None else x.num_batches * self._stride
         else:
             first = as_arrays(x, y, sample_weight)
-            n_real, self._stride = self._full_batch = split_batch(
-                32 if batch_size is None else batch_size, ratio
-            )
-            self._real = ArrayBatches(first, n_real, self._seed if self._shuffle else None)
-            n_full, rest = divmod(len(first[0]), n_real)
+            self._n_full, self._stride = split_batch(32 if batch_size is None else batch_size, ratio)
+            self._real = ArrayBatches(first, self._n_full, self._seed if self._shuffle else None)
+            n_full, rest = divmod(len(first[0]), self._n_full)
             self._per_epoch = n_full * self._stride + synthetic_beside(rest, ratio)
-        self._value_range = guess_white(first[0]) if value_range is None else value_range
-        # Arrays are checked once, as a whole; of a dataset every batch is, and the first one already here, so
-        # that its errors do not come from inside a worker.
-        known = self._read(first)
-        self._known = None if self._full_batch is None else known
-        self._shape = (known[0].size, known[0].channels)
-        self._images = pool_images(self._pool, *self._shape)
+        self._value_range = value_range
+        self._layout, self._labels = self._check(first)
+        # Later batches of a dataset must have the value range of the first one.
+        self._value_range = self._layout.white
+        self._images = reshape_images(self._pool.images, self._layout.size, self._layout.channels)
 
     @property
     def num_batches(self) -> int | None:
@@ -146,7 +140,7 @@ class GMMSequence(PyDataset):
         _leave_interrupts_to_the_trainer()
         if self.num_batches is not None:
             index = range(self.num_batches)[index]
-        batch = self._mix(self._real.read(self._epoch, index), index)
+        batch = self._mix(as_batch(self._real[index]), index)
         return batch if len(batch) > 1 else batch[0]
 
     def on_epoch_begin(self) -> None:
@@ -158,33 +152,24 @@ class GMMSequence(PyDataset):
         self._epoch += 1
         self._real.on_epoch_end()
 
-    def _read(self, real: Batch) -> tuple[ImageLayout, LabelEncoding | None]:
-        """Read layout and label encoding off a batch after checking that it and the pool fit together."""
+    def _check(self, real: Batch) -> tuple[ImageLayout, LabelEncoding | None]:
+        """Return layout and label encoding of real images after checking them."""
         if real[0].ndim == 3 and real[0].shape[2] in (1, 3):
             raise ValueError(f"Images must be stacked: (n, h, w, channels). Received: shape {real[0].shape}")
         layout = ImageLayout.of(real[0], value_range=self._value_range)
-        if len(real) == 1:
-            return layout, None
-        if not self._pool.class_names:
-            raise ValueError(
-                "The pool was drawn from unlabelled photos and has no labels for its images: fit photos in a "
-                "folder per class. Received: labels beside a pool without classes"
-            )
-        return layout, LabelEncoding.of(real[1], self._pool.class_names)
+        return layout, LabelEncoding.of(real[1], self._pool.class_names) if len(real) > 1 else None
 
     def _mix(self, real: Batch, index: int) -> Batch:
-        layout, labels = self._known or self._read(real)
+        # Arrays were checked as a whole.
+        layout, labels = (self._layout, self._labels) if self._n_full else self._check(real)
         n_real = len(real[0])
-        if self._full_batch is not None and n_real == self._full_batch[0]:
-            n_synthetic = self._full_batch[1]
-        else:
-            n_synthetic = synthetic_beside(n_real, self._ratio)
+        n_synthetic = self._stride if n_real == self._n_full else synthetic_beside(n_real, self._ratio)
         if not n_synthetic:
             return real
         rows, images = self._synthetic(layout, index, n_synthetic)
         added = [layout.encode(images)]
         if labels is not None and self._pool.labels is not None:
-            added.append(labels.encode(self._pool.labels[rows]))
+            added.append(labels.codes[self._pool.labels[rows]])
         if len(real) > 2:
             added.append(np.ones((n_synthetic, *real[2].shape[1:]), real[2].dtype))
         places = np.arange(n_real + n_synthetic)
@@ -195,12 +180,12 @@ class GMMSequence(PyDataset):
     def _synthetic(
         self, layout: ImageLayout, index: int, n: int
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """Rows in the pool of a batch's synthetic images, and their pixels."""
+        """Return rows in the pool of a batch's synthetic images, and their pixels."""
         rows, mirrored = self._order
         start = (self._epoch * self._per_epoch + index * self._stride) % len(rows)
         positions = (start + np.arange(n)) % len(rows)
         rows, mirrored = rows[positions], mirrored[positions]
-        if (layout.size, layout.channels) == self._shape:
+        if (layout.size, layout.channels) == (self._layout.size, self._layout.channels):
             images = self._images[rows]
         else:
             images = reshape_images(self._pool.images[rows], layout.size, layout.channels)
@@ -219,7 +204,7 @@ def _leave_interrupts_to_the_trainer() -> None:
 
 
 def _interleave(real: NDArray[Any], synthetic: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
-    """Put rows of both into one array, at ``places``: the real rows' first, then the synthetic ones'."""
+    """Return one array with the real rows at the first ``places`` and the synthetic ones at the others."""
     mixed = np.empty((len(places), *real.shape[1:]), real.dtype)
     mixed[places[: len(real)]] = real
     mixed[places[len(real) :]] = synthetic

@@ -9,7 +9,7 @@ from gmmaug_plugin.extras import require
 
 require("tensorflow", extra="tensorflow")
 
-# Below the check, so that the error of a missing TensorFlow names the extra that brings it.
+# After the check, so that the error of a missing TensorFlow names the extra that installs it.
 from gmmaug_plugin.tensorflow.datasets import gmm_dataset  # noqa: E402
 from gmmaug_plugin.tensorflow.mixing import mix  # noqa: E402
 

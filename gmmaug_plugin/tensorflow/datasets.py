@@ -5,10 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from gmmaug_plugin.artifact import as_pool
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.pool import Label, Pool, Seed
-from gmmaug_plugin.tensorflow.iterations import Iterations, as_it_is
+from gmmaug_plugin.pool import Label, Pool, Seed, as_pool
+from gmmaug_plugin.tensorflow.iterations import Iterations, without_autograph
 from gmmaug_plugin.tensorflow.reading import PoolReader
 from gmmaug_plugin.tensorflow.structure import Structure
 
@@ -27,33 +26,34 @@ def gmm_dataset(
 
     They are the images of ``pool.sample(n, label=label, seed=seed)``, in the same order at every iteration.
     The dataset consists of native operations: its cardinality and shapes are known, and it can be
-    checkpointed, saved, serialised and sent to a ``tf.data`` service.
+    checkpointed, saved, serialized and sent to a ``tf.data`` service.
 
-    With ``like`` the images come as those of that dataset: in its structure, image size, channels, dtype,
-    value range, label encoding and batching. Its first batch (or first 16 images) is read for the value range
-    of floats and to check labels, which takes as long as a slow source or a long shuffle does. Shuffle what
-    ``concatenate`` gives before it is batched, otherwise all-real batches are followed by all-synthetic
-    ones; or use :func:`~gmmaug_plugin.tensorflow.mix`.
+    With ``like`` the elements have the structure, image size, channels, dtype, value range, label encoding
+    and batching of that dataset. Its first batch (or first 16 images) is read for the value range of floats
+    and the labels, which takes as long as a slow source or a long shuffle does. Shuffle the result of
+    ``concatenate`` before batching it, otherwise all-real batches are followed by all-synthetic ones; or use
+    :func:`~gmmaug_plugin.tensorflow.mix`.
 
-    When ``tf.distribute`` shards a dataset by ``DATA``, every worker reads all images and keeps its share.
-    The workers of a ``tf.data`` service with dynamic sharding share out the reading; see docs/scale.md.
+    If ``tf.distribute`` shards a dataset by ``DATA``, every worker reads all images and keeps its share.
+    The workers of a ``tf.data`` service with dynamic sharding each read a part; see docs/scale.md.
 
     Args:
         pool: A pool, or the path of its file.
-        n: Number of images, 0 or more. Beyond the pool's own number images come mirrored, then again, with
+        n: Number of images, 0 or more. Beyond the pool's own number images are mirrored, then repeated, with
             a warning.
         like: A ``tf.data.Dataset`` of images, (images, labels), (images, labels, sample_weights) or a
             dict with the keys image and label, images and labels, or x and y. Images are
             (h, w), (h, w, 1) or (h, w, 3); uint8 in 0..255, or float in 0..1 or 0..255; single or
-            batched. Labels are class numbers, one-hot vectors, or for two classes float zeros and ones.
-            Without labels only images are made. None makes single uint8 images (size, size, 1), or
-            (size, size, 3) of a pool in color, with int32 labels if the pool has classes.
+            batched. Labels are class numbers of shape () or (1,) and of an integer, bool or float dtype, or
+            one-hot vectors, also smoothed ones. Without labels only images are made. None makes single
+            uint8 images (size, size, 1), or (size, size, 3) if the pool is in color, with int32 labels if
+            the pool has classes.
         label: Read this class only, by name or number; None reads classes as often as the photos had them.
         seed: A non-negative int or several; None takes another at every call.
-        rerandomize_each_iteration: Go on in the pool's order at every iteration, instead of giving the same
-            images. To ``repeat`` the dataset, do so before ``prefetch``: a checkpoint may lose the count of
-            iterations otherwise, as it does that of ``shuffle``. An iteration that is left early counts.
-        value_range: The white of ``like``'s float images, 1.0 or 255.0; None takes 255.0 if a value in its
+        rerandomize_each_iteration: Go on in the pool's order at every iteration, instead of repeating the
+            same images. Apply ``repeat`` before ``prefetch``: otherwise a checkpoint may lose the count of
+            iterations, as it does for ``shuffle``. An iteration that is left early counts.
+        value_range: White of ``like``'s float images, 1.0 or 255.0; None takes 255.0 if a value in its
             first elements is above 2, otherwise 1.0.
 
     Returns:
@@ -63,9 +63,9 @@ def gmm_dataset(
     Raises:
         ArtifactError: The file holds no pool.
         TypeError: ``like`` has another structure or dtype than described.
-        ValueError: ``n`` or ``label`` is not as described, or ``n`` does not fill the batches of a ``like``
-            whose batch size is static; ``like`` is empty, of unknown image size, ambiguous in its batching,
-            has values out of range, or labels that are not the pool's classes.
+        ValueError: ``n`` or ``label`` is invalid, or ``n`` does not fill the batches of a ``like`` with a
+            static batch size; ``like`` is empty, of unknown image size, ambiguous in its batching, has values
+            out of range, or labels that are not the pool's classes.
 
     Example:
         >>> train = tf.keras.utils.image_dataset_from_directory("photos")  # doctest: +SKIP
@@ -88,24 +88,11 @@ def gmm_dataset(
         begin = iteration % reader.period * n + step * size
         count = size if single or static else tf.minimum(n - step * size, size)
         parts = reader.read(begin + tf.range(count, dtype=tf.int64))
-        return structure.put_together([part[0] for part in parts] if single else parts)
+        return tf.nest.pack_sequence_as(structure.spec, [part[0] for part in parts] if single else parts)
 
     steps = tf.data.Dataset.range(-(-n // size))
     if rerandomize_each_iteration:
         iterations = Iterations()
         steps = tf.data.Dataset.zip((steps, iterations.numbers))
-    made = steps.map(as_it_is(element), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    if rerandomize_each_iteration:
-        made = iterations.keep(made)
-    _check_spec(made.element_spec, structure.spec)
-    return made
-
-
-def _check_spec(made: Any, wanted: Any) -> None:
-    """Raise unless ``concatenate`` keeps the spec: it relaxes unequal shapes without a word."""
-    pairs = zip(tf.nest.flatten(made), tf.nest.flatten(wanted), strict=True)
-    if any(one.shape.as_list() != other.shape.as_list() or one.dtype != other.dtype for one, other in pairs):
-        raise ValueError(
-            f"Synthetic elements cannot be made like the dataset's: they would be {made}. "
-            f"Received: element_spec={wanted}"
-        )
+    made = steps.map(without_autograph(element), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return iterations.keep(made) if rerandomize_each_iteration else made

@@ -14,20 +14,20 @@ _COUNTED = 4096
 _SEEDS = np.int64(87654321), np.int64(1)
 
 
-def as_it_is(function: Callable[..., Any]) -> Any:
-    """Keep AutoGraph from rewriting a function, which costs time at every trace."""
+def without_autograph(function: Callable[..., Any]) -> Any:
+    """Keep AutoGraph from converting a function, which costs time at every trace."""
     return tf.autograph.experimental.do_not_convert(function)
 
 
 class Iterations:
     """Counts the iterations over a dataset.
 
-    TensorFlow has one dataset that differs from iteration to iteration, can be checkpointed and is allowed
-    in a ``tf.data`` service: random numbers, freshly seeded by an inner count. The first random number of an
-    iteration gives its place in that count away.
+    TensorFlow has one dataset that differs between iterations, can be checkpointed and is allowed in a
+    ``tf.data`` service: random numbers, reseeded by an inner count. The first random number of an iteration
+    identifies its place in that count.
 
-    A dataset must use ``numbers`` once and pass through :meth:`keep` at its end: this makes two iterators
-    over the random numbers in every iteration.
+    A dataset must use ``numbers`` once and pass through :meth:`keep` at its end: every iteration then makes
+    two iterators over the random numbers.
     """
 
     def __init__(self) -> None:
@@ -35,30 +35,30 @@ class Iterations:
 
     @property
     def numbers(self) -> Any:
-        """Endless int64 dataset of the present iteration's number."""
+        """Endless int64 dataset that repeats the number of the current iteration."""
 
         def number(known: Any, value: Any) -> Any:
             found = tf.cond(known < 0, lambda: _number_of(value), lambda: known)
             return found, found
 
-        return self._values.scan(np.int64(-1), as_it_is(number))
+        return self._values.scan(np.int64(-1), without_autograph(number))
 
     def keep(self, dataset: Any) -> Any:
         """Keep the count in checkpoints of a dataset that uses ``numbers``.
 
-        The count is saved by whatever iterates over the random numbers at that moment. Within the dataset
-        that ends early, when the last element is prefetched; here it goes along to the end.
+        A checkpoint saves the count with an iterator over the random numbers. The one inside the dataset ends
+        early, when the last element is prefetched; the one added here lives to the end.
         """
         together = tf.data.Dataset.zip((dataset, self._values))
-        return together.map(as_it_is(lambda element, value: element), synchronous=True)
+        return together.map(without_autograph(lambda element, value: element), synchronous=True)
 
 
 def _number_of(value: Any) -> Any:
-    """The number of the iteration that begins with this random number."""
+    """Return the number of the iteration that begins with this random number."""
     same = tf.equal(_first_values(), value)
     place = tf.argmax(same)
-    # An iteration has two iterators. Only in a tf.data service, which gives each a count of its own, is a
-    # place odd: then numbers stay different, though they do not follow each other.
+    # An iteration has two iterators, so places are even. In a tf.data service each iterator has its own count
+    # and places may be odd: numbers then still differ, but do not follow each other.
     later = tf.where(tf.reduce_any(same), place, value)
     return tf.where(tf.reduce_any(same) & (place % 2 == 0), place // 2, 2 * _COUNTED + later)
 
@@ -72,7 +72,7 @@ def _first_values() -> NDArray[np.int64]:
 
 
 def _random_values() -> Any:
-    """As ``Dataset.random``, which however depends on the program's seed, ``tf.random.set_seed``, too."""
+    """Make a ``Dataset.random`` that does not depend on ``tf.random.set_seed``."""
     variant = tf.raw_ops.RandomDatasetV2(
         seed=_SEEDS[0],
         seed2=_SEEDS[1],

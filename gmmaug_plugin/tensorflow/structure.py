@@ -1,4 +1,4 @@
-"""What the elements of a dataset look like, so that others can be made alike."""
+"""The structure of a dataset's elements, so that synthetic elements can be made alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gmmaug_plugin.labels import LabelEncoding
 from gmmaug_plugin.layout import ImageLayout
 from gmmaug_plugin.pool import Pool
-from gmmaug_plugin.tensorflow.labels import LabelFormat, check_class_names
-from gmmaug_plugin.tensorflow.pixels import check_image_dtype, encode_pixels, white_of
 
 _KEYS = (("image", "label"), ("images", "labels"), ("x", "y"))
 _ALLOWED = (
@@ -19,51 +18,54 @@ _ALLOWED = (
     + " (the second one may be missing), all of them dense tensors"
 )
 _EXAMPLES = 16
-"""Single images read for the value range: one alone may be black."""
+"""Single images that are read for the value range: one alone may be black."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
-    """The elements of a dataset.
+    """The structure of a dataset's elements.
 
-    The parts of an element are its images, labels (if any) and sample weights (if any), in this order.
+    The parts of an element are its images, labels (if any) and sample weights (if any), in this order, which
+    is also that of ``tf.nest.flatten``.
 
     Attributes:
         spec: The dataset's ``element_spec``.
         batch_size: Images per element; None if elements are single images.
-        images: What the images look like.
-        labels: What the labels look like; None if there are none.
-        weights: Dtype of the sample weights; None without.
+        static_batch_size: Images per element if ``spec`` has their number, otherwise None.
+        images: Layout of the images.
+        labels: Encoding of the labels; None without labels.
+        weights: Dtype of the sample weights; None without weights.
     """
 
     spec: Any
     batch_size: int | None
+    static_batch_size: int | None
     images: ImageLayout
-    labels: LabelFormat | None
+    labels: LabelEncoding | None
     weights: Any = None
 
     @classmethod
     def plain(cls, pool: Pool) -> "Structure":
-        """Single uint8 images (h, w, channels) with int32 labels, without for a pool of unlabelled photos."""
+        """Single uint8 images (h, w, channels) with int32 labels; without labels if the pool has none."""
         images = ImageLayout((pool.image_size,) * 2, pool.channels, np.dtype(np.uint8), 255.0)
         image_spec = tf.TensorSpec((*images.size, pool.channels), tf.uint8)
-        if not pool.class_names:
-            return cls(image_spec, None, images, None)
-        labels = LabelFormat(len(pool.class_names), (), tf.int32, one_hot=False)
-        return cls((image_spec, tf.TensorSpec((), tf.int32)), None, images, labels)
+        if pool.labels is None:
+            return cls(image_spec, None, None, images, None)
+        labels = LabelEncoding.of(pool.labels, pool.class_names)
+        return cls((image_spec, tf.TensorSpec((), tf.int32)), None, None, images, labels)
 
     @classmethod
     def of(cls, dataset: Any, pool: Pool, value_range: float | None = None) -> "Structure":
-        """Read a dataset's structure off its ``element_spec`` and its first images.
+        """Read the structure of a dataset from its ``element_spec`` and its first images.
 
-        Elements are single images or batches of them. Labels decide where they can: scalars belong to
-        single images, rank 2 to batches; so do sample weights, by ranks 0 and 1. Otherwise images of
-        rank 2 are single, of rank 4 batches, and of rank 3 single if the last axis has 1 or 3 entries.
+        Elements are single images or batches. Labels decide where they can: scalars belong to single images,
+        rank 2 to batches; likewise sample weights of rank 0 and 1. Otherwise images of rank 2 are single, of
+        rank 4 batches, and of rank 3 single if the last axis has 1 or 3 entries.
 
         Args:
             dataset: A ``tf.data.Dataset``.
-            pool: The pool whose images are to be made alike.
-            value_range: The white of float images, 1.0 or 255.0; None guesses it from the first images.
+            pool: The pool whose classes the labels must be.
+            value_range: White of float images, 1.0 or 255.0; None guesses it from the first images.
 
         Raises:
             TypeError: Elements have another structure or dtype than allowed.
@@ -74,49 +76,25 @@ class Structure:
             raise TypeError(f"The dataset must be a tf.data.Dataset. Received: {type(dataset)}")
         specs = _parts(dataset.element_spec)
         batched = _is_batched(specs)
-        singles = [tf.TensorSpec(spec.shape[1:], spec.dtype) for spec in specs] if batched else specs
-        size, channels = _image_shape(singles[0])
-        check_image_dtype(specs[0].dtype)
+        _check_shapes([spec.shape[1:] if batched else spec.shape for spec in specs[:2]])
         examples = _first_examples(dataset, batched)
-        dtype = np.dtype(specs[0].dtype.as_numpy_dtype)
-        images = ImageLayout(size, channels, dtype, white_of(examples[0], value_range))
+        images = ImageLayout.of(examples[0], value_range=value_range)
         labels = None
         if len(specs) > 1:
-            labels = LabelFormat.of(singles[1], examples[1], pool.class_names)
-            check_class_names(dataset, pool.class_names)
-        weights = specs[2].dtype if len(specs) > 2 else None
-        return cls(dataset.element_spec, len(examples[0]) if batched else None, images, labels, weights)
-
-    @property
-    def static_batch_size(self) -> int | None:
-        """Images per element where the ``element_spec`` promises it."""
-        return None if self.batch_size is None else _parts(self.spec)[0].shape[0]
-
-    def take_apart(self, element: Any) -> list[Any]:
-        """The parts of an element."""
-        return list(tf.nest.flatten(element))
-
-    def put_together(self, parts: Sequence[Any]) -> Any:
-        """The element that has these parts."""
-        return tf.nest.pack_sequence_as(self.spec, list(parts))
-
-    def encode(self, pixels: Any, numbers: Any) -> list[Any]:
-        """Write images as the parts of a batch.
-
-        Args:
-            pixels: uint8 (n, h, w), or (n, h, w, c) in the layout's channels; of the layout's size.
-            numbers: Their classes, int32 (n,); not used without labels.
-        """
-        parts = [encode_pixels(pixels, self.images)]
-        if self.labels is not None:
-            parts.append(self.labels.encode(numbers))
-        if self.weights is not None:
-            parts.append(tf.ones([pixels.shape[0] or tf.shape(pixels)[0]], self.weights))
-        return parts
+            labels = LabelEncoding.of(examples[1], pool.class_names)
+            _check_class_names(dataset, pool.class_names)
+        return cls(
+            dataset.element_spec,
+            len(examples[0]) if batched else None,
+            specs[0].shape[0] if batched else None,
+            images,
+            labels,
+            specs[2].dtype if len(specs) > 2 else None,
+        )
 
 
 def _parts(spec: Any) -> list[Any]:
-    """Specs of images, labels and weights: ``tf.nest`` sorts dicts by key, which gives this order."""
+    """Return the specs of images, labels and weights: ``tf.nest`` sorts dicts by key, into this order."""
     if isinstance(spec, dict):
         known = any(set(spec) in ({image}, {image, label}) for image, label in _KEYS)
         direct = list(spec.values())
@@ -132,27 +110,27 @@ def _parts(spec: Any) -> list[Any]:
 
 
 def _is_batched(specs: Sequence[Any]) -> bool:
-    """Whether elements are batches; the rule stands in :meth:`Structure.of`."""
-    ranks = [spec.shape.rank for spec in specs]
-    answers = {2: {False}, 3: {False, True}, 4: {True}}.get(ranks[0], set())
-    if len(specs) > 1:
-        answers = answers & {0: {False}, 1: {False, True}, 2: {True}}.get(ranks[1], set())
-    if len(specs) > 2:
-        answers = answers & {0: {False}, 1: {True}}.get(ranks[2], set())
+    """Return whether elements are batches, by the rule of :meth:`Structure.of`."""
+    by_rank = (
+        {2: {False}, 3: {False, True}, 4: {True}},
+        {0: {False}, 1: {False, True}, 2: {True}},
+        {0: {False}, 1: {True}},
+    )
+    answers = {False, True}
+    for spec, allowed in zip(specs, by_rank, strict=False):
+        answers &= allowed.get(spec.shape.rank, set())
     if len(answers) == 2:
         answers = _batched_by_image_shape(specs[0].shape.as_list(), labelled=len(specs) > 1)
-    shown = [str(spec.shape) for spec in specs]
+    shown = ", ".join(str(spec.shape) for spec in specs)
     if len(answers) != 1:
         raise ValueError(
             "Images must be (h, w), (h, w, 1) or (h, w, 3), or batches of these; labels scalars or vectors, "
             "weights scalars, with one more axis in batches. Where (h, w, channels) and (batch, h, w) are "
-            f"ambiguous, images need a last axis of length 1 or 3. Received: shapes {', '.join(shown)}"
+            f"ambiguous, images need a last axis of length 1 or 3. Received: shapes {shown}"
         )
     (batched,) = answers
     if batched and len({spec.shape.as_list()[0] for spec in specs}) > 1:
-        raise ValueError(
-            f"The parts of a batch must have the same first axis. Received: shapes {', '.join(shown)}"
-        )
+        raise ValueError(f"The parts of a batch must have the same first axis. Received: shapes {shown}")
     return batched
 
 
@@ -160,28 +138,40 @@ def _batched_by_image_shape(shape: list[int | None], *, labelled: bool) -> set[b
     first, last = shape[0], shape[-1]
     if last in (1, 3):
         return {False}
-    # Without labels (h, w, 4) may be a picture with transparency and (3, h, w) one with channels first.
+    # Without labels (h, w, 4) may be an image with transparency and (3, h, w) one with channels first.
     doubtful = last is None or (not labelled and (last <= 4 or first in (1, 3)))
     return set() if doubtful else {True}
 
 
-def _image_shape(spec: Any) -> tuple[tuple[int, int], int | None]:
-    shape = spec.shape.as_list()
-    if None in shape or 0 in shape:
+def _check_shapes(shapes: Sequence[Any]) -> None:
+    """Raise :class:`ValueError` unless single images, and labels if any, have shapes that can be made."""
+    image = shapes[0].as_list()
+    if None in image or 0 in image:
         raise ValueError(
             "Images must have a known height, width and number of channels: resize them, or use "
-            f"tf.ensure_shape in a map, before. Received: image shape {spec.shape}"
+            f"tf.ensure_shape in a map, before. Received: image shape {shapes[0]}"
         )
-    if len(shape) == 3 and shape[2] not in (1, 3):
-        raise ValueError(f"Images must have 1 or 3 channels. Received: image shape {spec.shape}")
-    return (shape[0], shape[1]), shape[2] if len(shape) == 3 else None
+    if len(image) == 3 and image[2] not in (1, 3):
+        raise ValueError(f"Images must have 1 or 3 channels. Received: image shape {shapes[0]}")
+    if not all(shape.is_fully_defined() for shape in shapes):
+        raise ValueError(f"Labels must have a known shape. Received: label shape {shapes[1]}")
 
 
 def _first_examples(dataset: Any, batched: bool) -> list[np.ndarray]:
-    """The parts of the dataset's first images, each with a leading axis."""
+    """Return the parts of the dataset's first images, each with a leading axis."""
     beginning = dataset.take(1) if batched else dataset.take(_EXAMPLES).batch(_EXAMPLES)
     for element in beginning.as_numpy_iterator():
         parts = [np.asarray(part) for part in tf.nest.flatten(element)]
         if len(parts[0]):
             return parts
     raise ValueError("The dataset must have an element to look at. Received: an empty dataset")
+
+
+def _check_class_names(dataset: Any, class_names: Sequence[str]) -> None:
+    """Raise :class:`ValueError` if a dataset has ``class_names``, as Keras' do, and the pool has others."""
+    named = getattr(dataset, "class_names", None)
+    if named and list(named) != list(class_names):
+        raise ValueError(
+            "The dataset and the pool must have the same classes in the same order. "
+            f"The pool's are {list(class_names)}. Received: dataset.class_names={list(named)}"
+        )

@@ -10,15 +10,9 @@ import pytest
 from safetensors.numpy import save
 
 from gmmaug_plugin.artifact import ArtifactError
-from gmmaug_plugin.artifact.container import (
-    MAX_DEPTH,
-    MAX_FILE_BYTES,
-    read_document,
-    read_file,
-    read_tensors,
-    write_bytes,
-)
+from gmmaug_plugin.artifact.container import MAX_FILE_BYTES, read_bytes, read_file, write_bytes
 
+FORMAT = {"format": "gmmaug", "format_version": 4}
 TENSORS = {
     "a": np.arange(6, dtype=np.float32).reshape(2, 3).T,
     "b": np.int32(7),
@@ -26,22 +20,9 @@ TENSORS = {
 }
 
 
-def with_document(text: str) -> bytes:
-    return save({"a": np.zeros(1)}, {"gmmaug": text})
-
-
-def nested(depth: int) -> list[Any]:
-    value: list[Any] = []
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
 def test_document_and_tensors_come_back() -> None:
-    document = {"b": [1, 2.5, None], "a": {"ä": "\udcff", "nested": nested(MAX_DEPTH - 2)}}
-    contents = write_bytes(document, TENSORS)
-    found = read_document(contents)
-    tensors = read_tensors(contents, found)
+    document = {**FORMAT, "b": [1, 2.5, None], "a": {"ä": "\udcff", "nested": [[[]]]}}
+    found, tensors = read_bytes(write_bytes(document, TENSORS))
     assert found.pop("sha256")
     assert found == document
     assert tensors.keys() == TENSORS.keys()
@@ -56,119 +37,100 @@ def test_the_same_contents_give_the_same_bytes_in_every_process() -> None:
         "names = list({'c', 'a', 'b', 'd'}); sys.stdout.buffer.write("
         "write_bytes(dict.fromkeys(names, 1), {n: np.arange(3) for n in names}))"
     )
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-        ).stdout
-        for seed in "123"
-    }
-    assert len(found) == 1
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment).stdout
+        for environment in ({**os.environ, "PYTHONHASHSEED": seed} for seed in "12")
+    ]
+    assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('{"a":1e999}', "not finite"),
-        ('{"a":NaN}', "not finite"),
-        ('{"a":-Infinity}', "not finite"),
-        ('{"a":1,"a":2}', "a key twice"),
         ('{"a":' + "9" * 5000 + "}", "digits"),
-        ('{"a":' + "[" * 50 + "]" * 50 + "}", "deeper"),
-        ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "deeper|recursion"),
+        ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "recursion"),
         ('{"a":', "Expecting value"),
         ("[1]", "list"),
     ],
-    ids=["1e999", "nan", "infinity", "duplicate", "digits", "deep", "very deep", "cut", "list"],
+    ids=["digits", "deep", "cut", "list"],
 )
-def test_documents_that_are_no_plain_json_are_refused(text: str, why: str) -> None:
+def test_documents_that_are_no_json_are_refused(text: str, why: str) -> None:
     with pytest.raises(ArtifactError, match=f"document .*Received: .*({why})"):
-        read_document(with_document(text))
+        read_bytes(save({"a": np.zeros(1)}, {"gmmaug": text}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32(1), {1, 2}], ids=["nan", "numpy", "set"])
+def test_values_that_json_lacks_are_not_written(value: Any) -> None:
+    with pytest.raises(ArtifactError, match="plain, finite JSON"):
+        write_bytes({"record": value}, {})
+
+
+def entry_only(entry: dict[str, Any]) -> bytes:
+    """A file with one tensor of 8 bytes, described by ``entry``."""
+    text = json.dumps({"__metadata__": {"gmmaug": "{}"}, "a": entry}).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(8)
 
 
 @pytest.mark.parametrize(
-    "document",
-    [{"a": float("nan")}, {"a": np.float32(1)}, {"a": {1, 2}}, nested(9999)],
-    ids=["nan", "numpy", "set", "deep"],
+    "contents",
+    [
+        b"",
+        b"PK\3\4 a zip file of some length",
+        bytes(100),
+        b"\xff" * 100,
+        *map(
+            entry_only,
+            [
+                {"dtype": "F64", "shape": [1], "data_offsets": [0, 2**40]},
+                {"dtype": "F64", "shape": [2**62, 4], "data_offsets": [0, 8]},
+                {"dtype": "O", "shape": [1], "data_offsets": [0, 8]},
+                {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]},
+            ],
+        ),
+    ],
 )
-def test_documents_that_json_cannot_hold_are_not_written(document: Any) -> None:
-    with pytest.raises(ArtifactError, match="plain, finite JSON"):
-        write_bytes({"record": document}, {})
+def test_other_and_inconsistent_files_are_refused(contents: bytes) -> None:
+    with pytest.raises(ArtifactError, match="Not a safetensors file"):
+        read_bytes(contents)
 
 
-def test_files_of_others_are_refused() -> None:
-    for contents in (b"", b"PK\3\4 a zip file of some length", bytes(100), b"\xff" * 100):
-        with pytest.raises(ArtifactError, match="Not a safetensors file"):
-            read_document(contents)
-    for contents in (save({"a": np.zeros(1)}), save({"a": np.zeros(1)}, {"format": "pt"})):
+def test_safetensors_of_others_and_long_headers_are_refused() -> None:
+    for metadata in (None, {"format": "pt"}):
         with pytest.raises(ArtifactError, match="Not a file of gmmaug-plugin"):
-            read_document(contents)
+            read_bytes(save({"a": np.zeros(1)}, metadata))
+    with pytest.raises(ArtifactError, match=r"Not a safetensors file. Received: a header of 1[67]......"):
+        read_bytes(save({}, {"gmmaug": " " * 2**24}))
 
 
 def test_every_byte_of_the_tensors_and_the_document_is_under_the_checksum() -> None:
-    contents = write_bytes({"a": "text"}, {"a": np.arange(5)})
-    first = contents.index(b"text")
-    for place in (first, len(contents) - 40, len(contents) - 1):
+    contents = write_bytes({**FORMAT, "a": "text"}, {"a": np.arange(5)})
+    for place in (contents.index(b"text"), len(contents) - 40, len(contents) - 1):
         damaged = bytearray(contents)
         damaged[place] ^= 1
         with pytest.raises(ArtifactError, match="The file is damaged"):
-            read_tensors(bytes(damaged), read_document(bytes(damaged)))
-
-
-def test_a_checksum_covers_names_types_and_shapes() -> None:
-    document = read_document(write_bytes({}, {"a": np.zeros(4, np.int32)}))
-    for other in (
-        {"b": np.zeros(4, np.int32)},
-        {"a": np.zeros(4, np.float32)},
-        {"a": np.zeros((2, 2), np.int32)},
-    ):
-        with pytest.raises(ArtifactError, match="The file is damaged"):
-            read_tensors(save(other, {"gmmaug": json.dumps(document)}), document)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_tensors_that_are_not_finite_are_refused(value: float) -> None:
-    contents = write_bytes({}, {"a": np.array([0, value])})
-    with pytest.raises(ArtifactError, match="must be finite"):
-        read_tensors(contents, read_document(contents))
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.bool_, np.uint64])
-def test_tensors_of_other_types_are_refused(dtype: type) -> None:
-    contents = write_bytes({}, {"a": np.zeros(2, dtype)})
-    with pytest.raises(ArtifactError, match="Tensors must be"):
-        read_tensors(contents, read_document(contents))
-
-
-def header(entry: dict[str, Any], body: bytes = bytes(8)) -> bytes:
-    """A file with one tensor, whatever its entry says."""
-    text = json.dumps({"__metadata__": {"gmmaug": "{}"}, "a": entry}).encode()
-    return len(text).to_bytes(8, "little") + text + body
+            read_bytes(bytes(damaged))
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [
-        {"dtype": "F64", "shape": [2], "data_offsets": [0, 8]},
-        {"dtype": "F64", "shape": [1], "data_offsets": [0, 2**40]},
-        {"dtype": "F64", "shape": [2**62, 4], "data_offsets": [0, 8]},
-        {"dtype": "F64", "shape": [-1], "data_offsets": [0, 8]},
-        {"dtype": "U8", "shape": [4], "data_offsets": [4, 8]},
-        {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]},
-        {"dtype": "O", "shape": [1], "data_offsets": [0, 8]},
-        {"dtype": "F64"},
-    ],
-    ids=["short", "beyond the end", "overflow", "negative", "gap", "trailing", "objects", "no shape"],
+    "other",
+    [{"b": np.zeros(4, np.int32)}, {"a": np.zeros(4, np.float32)}, {"a": np.zeros((2, 2), np.int32)}],
+    ids=["name", "dtype", "shape"],
 )
-def test_shapes_that_do_not_fit_the_file_are_refused(entry: dict[str, Any]) -> None:
-    contents = header(entry)
-    with pytest.raises(ArtifactError, match="Not a whole safetensors file"):
-        read_tensors(contents, read_document(contents))
+def test_a_checksum_covers_names_types_and_shapes(other: dict[str, Any]) -> None:
+    document, _ = read_bytes(write_bytes(FORMAT, {"a": np.zeros(4, np.int32)}))
+    with pytest.raises(ArtifactError, match="The file is damaged"):
+        read_bytes(save(other, {"gmmaug": json.dumps(document)}))
 
 
-def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "array", [np.array([0, np.nan]), np.array([np.inf]), *(np.zeros(2, kind) for kind in "e?Q")], ids=str
+)
+def test_other_types_and_infinite_numbers_are_refused(array: np.ndarray) -> None:
+    with pytest.raises(ArtifactError, match=r"Tensors must be finite uint8, .*Received: .*'a'"):
+        read_bytes(write_bytes(FORMAT, {"a": array}))
+
+
+def test_folders_and_pipes_are_refused_without_waiting(tmp_path: Path) -> None:
     paths = [tmp_path, Path(os.devnull), tmp_path / "pipe"]
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")

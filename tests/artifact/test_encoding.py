@@ -2,8 +2,6 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from gmmaug_plugin.artifact import ArtifactError, encoding
@@ -23,15 +21,10 @@ def one_image(contents: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def smooth(n: int, size: int, channels: int = 0) -> np.ndarray:
     """Images like photos: waves and some grain."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:size, :size] / size
-    shape = (n, 1, 1, channels) if channels else (n, 1, 1)
-    y, x = (y[..., None], x[..., None]) if channels else (y, x)
-    waves = [
-        np.sin(2 * np.pi * (rng.uniform(0, 6, shape) * x + rng.uniform(0, 6, shape) * y)) for _ in range(4)
-    ]
-    grain = rng.normal(0, 4, (n, size, size, *[channels] * bool(channels)))
-    return np.clip(128 + 25 * sum(waves) + grain, 0, 255).astype(np.uint8)
+    shape = (n, size, size, channels) if channels else (n, size, size)
+    y, x = np.indices(shape)[1:3] / size
+    grain = np.random.default_rng(0).normal(0, 4, shape)
+    return np.clip(128 + 50 * np.sin(9 * x + 20 * y) + grain, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (28, 28), (33, 33, 3), (200, 200, 3)])
@@ -42,16 +35,6 @@ def test_every_jpeg_keeps_the_least_psnr(shape: tuple[int, ...], content: str) -
     image = {"noise": image, "black and white": image // 128 * 255, "flat": image * 0 + 77}[content]
     found = decode_images(*encode_images(image, "jpeg"), "jpeg", shape)
     assert psnr(image, found) >= LEAST_PSNR
-
-
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 999), spread=st.integers(0, 200), size=st.integers(1, 40), color=st.booleans())
-def test_psnr_holds_for_each_of_many_images(seed: int, spread: int, size: int, color: bool) -> None:
-    shape = (size, size, 3) if color else (size, size)
-    rng = np.random.default_rng(seed)
-    images = np.clip(rng.normal(rng.uniform(0, 255), spread, (3, *shape)), 0, 255).astype(np.uint8)
-    found = decode_images(*encode_images(images, "jpeg"), "jpeg", shape)
-    assert min(psnr(one, other) for one, other in zip(images, found, strict=True)) >= LEAST_PSNR
 
 
 @pytest.mark.parametrize("channels", [0, 3])
@@ -99,7 +82,7 @@ def test_other_images_are_refused(blob: np.ndarray, offsets: np.ndarray) -> None
         decode_images(blob, offsets, "jpeg", (8, 8))
 
 
-def test_nothing_of_an_image_is_decoded_before_its_size_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_an_image_is_checked_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = encoded("png", np.zeros((4000, 4000), np.uint8))
     assert len(bomb[0]) < 2 * 128 * 128 + 4096
     monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("decoded"))
@@ -108,13 +91,6 @@ def test_nothing_of_an_image_is_decoded_before_its_size_is_checked(monkeypatch: 
     )
     with pytest.raises(ArtifactError, match=r"\(4000, 4000\)"):
         decode_images(*bomb, "png", (128, 128))
-
-
-def test_pillow_refuses_what_its_own_limit_forbids(monkeypatch: pytest.MonkeyPatch) -> None:
-    blob, offsets = encode_images(np.zeros((1, 64, 64), np.uint8), "png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ArtifactError, match="exceeds limit"):
-        decode_images(blob, offsets, "png", (64, 64))
 
 
 @pytest.mark.parametrize("codec", encoding.CODECS)

@@ -34,7 +34,7 @@ def test_batches_may_be_images_alone_or_tensors(pool, photos):
     assert (images.dtype, labels.dtype, len(labels)) == (np.uint8, np.int32, 8)
 
 
-def test_epochs_are_told_to_the_other_dataset(pool, photos):
+def test_the_other_dataset_is_notified_of_epochs(pool, photos):
     inner = Batches((photos[0][:6],))
     batches = GMMSequence(inner, model=pool, ratio=0.25)
     batches.on_epoch_begin()

@@ -1,4 +1,4 @@
-"""``mix``: how many synthetic images a batch has, and that real ones stay as they are."""
+"""``mix``: the number of synthetic images in a batch, and that real ones are unchanged."""
 
 import numpy as np
 import pytest
@@ -20,9 +20,9 @@ def pool():
 
 
 def marked(n):
-    """Real images that differ from synthetic ones, and from each other: image i is of gray i alone.
+    """Real images, each of one gray level, which no synthetic image is: image i has gray level i.
 
-    Its label is i's last bit and its weight i + 2, so that it shows if they come apart.
+    Its label is i's last bit and its weight i + 2, which shows that the parts stay together.
     """
     numbers = np.arange(n)
     images = np.broadcast_to(numbers[:, None, None, None], (n, SIZE, SIZE, 1)).astype(np.uint8)
@@ -84,7 +84,7 @@ def test_epochs_read_the_pool_in_the_order_of_the_seed():
     mixed = mix(marked(60), pool, ratio=0.25, batch_size=8, seed=3)
     epochs = [batch for _ in range(3) for batch in synthetic_of(mixed)]
     assert epochs == [sorted(expected[i : i + 2]) for i in range(0, 60, 2)]
-    # Of an unknown number of images too the first epoch begins there, and others are fresh.
+    # With an unknown number of images the first epoch is the same, and others differ.
     unknown = mix(marked(60).filter(lambda *_: True), pool, ratio=0.25, batch_size=8, seed=3)
     first, second = synthetic_of(unknown), synthetic_of(unknown)
     assert first == epochs[:10]
@@ -97,7 +97,7 @@ def test_epochs_read_the_pool_in_the_order_of_the_seed():
         (lambda: marked(24), 4, 8),
         (lambda: marked(25), 5, None),
         (lambda: marked(24).batch(12, drop_remainder=True), 4, 8),
-        # How many images there are in batches of any size is known only after reading them all.
+        # The number of images in batches without a static size is unknown before they are read.
         (lambda: marked(24).batch(12), tf.data.UNKNOWN_CARDINALITY, None),
         (lambda: marked(24).filter(lambda *_: True), tf.data.UNKNOWN_CARDINALITY, None),
         (lambda: marked(5).repeat(), tf.data.INFINITE_CARDINALITY, 8),
@@ -133,26 +133,9 @@ def test_every_run_is_the_same(pool):
     assert (epochs[0] != run(seed=2)[0]).any()
 
 
-@pytest.mark.parametrize("ratio", [0.0, 0.05])
-def test_without_a_share_the_images_are_only_batched(pool, ratio):
-    mixed = list(mix(marked(13), pool, ratio=ratio, batch_size=5).as_numpy_iterator())
-    for batch, plain in zip(mixed, marked(13).batch(5).as_numpy_iterator(), strict=True):
-        for part, expected in zip(batch, plain, strict=True):
-            np.testing.assert_array_equal(part, expected)
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({"ratio": 1.0}, r"ratio must be in \[0, 1\)"),
-        ({"ratio": -0.1}, r"ratio must be in \[0, 1\)"),
-        ({"ratio": 0.9, "batch_size": 2}, "must keep a real image"),
-        ({"ratio": 0.5, "batch_size": 0}, "batch_size must be a whole number"),
-    ],
-)
-def test_options_out_of_range_are_refused(pool, options, reason):
-    with pytest.raises(ValueError, match=rf"{reason}.*Received: "):
-        mix(marked(8), pool, **{"batch_size": 4, **options})
+def test_ratios_out_of_range_are_refused(pool):
+    with pytest.raises(ValueError, match=r"ratio must be in \[0, 1\).*Received: "):
+        mix(marked(8), pool, ratio=1.0, batch_size=4)
 
 
 def test_batches_that_grow_stop_training(pool):
@@ -161,14 +144,6 @@ def test_batches_that_grow_stop_training(pool):
     mixed = mix(uneven, pool, ratio=0.25, batch_size=8)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"must have 6 images: unbatch it"):
         list(mixed)
-
-
-@pytest.mark.parametrize("dataset", [np.zeros((4, SIZE, SIZE)), None, ([1], [2])])
-def test_what_is_no_dataset_is_refused(pool, dataset):
-    with pytest.raises(TypeError, match=r"must be a tf\.data\.Dataset\. Received"):
-        mix(dataset, pool, ratio=0.25, batch_size=8)
-    with pytest.raises(TypeError, match=r"Received"):
-        mix(tf.data.Dataset.range(3), None, ratio=0.25, batch_size=8)
 
 
 def test_keras_trains_on_the_mixture(pool):

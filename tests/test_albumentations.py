@@ -1,7 +1,8 @@
-"""What the transform promises, by itself and in pipelines."""
+"""``GMMSynthesize``, alone, in pipelines and in worker processes."""
 
 import copy
 import json
+import multiprocessing
 import os
 import pickle
 import subprocess
@@ -21,7 +22,39 @@ from gmmaug_plugin.albumentations import GMMSynthesize  # noqa: E402
 from gmmaug_plugin.artifact import ArtifactError  # noqa: E402
 from gmmaug_plugin.layout import reshape_images  # noqa: E402
 from gmmaug_plugin.pool import Pool  # noqa: E402
-from tests.albumentations.conftest import SIZE  # noqa: E402
+from tests.factories import random_pool  # noqa: E402
+
+SIZE = 32
+# Numerical libraries keep threads, and Python 3.12 and later warn of forking with threads.
+multi_threaded_fork = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def pools() -> dict[str, Pool]:
+    return {
+        "labelled": random_pool(60, image_size=SIZE, n_classes=3),
+        "unlabelled": random_pool(60, image_size=SIZE, n_classes=0),
+        "single": random_pool(60, image_size=SIZE, n_classes=1),
+        "color": random_pool(60, image_size=SIZE, n_classes=3, channels=3),
+    }
+
+
+@pytest.fixture(scope="module")
+def paths(pools: dict[str, Pool], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("pools")
+    for name, pool in pools.items():
+        pool.save(folder / f"{name}.safetensors", lossless=True)
+    return {name: str(folder / f"{name}.safetensors") for name in pools}
+
+
+@pytest.fixture
+def path(paths: dict[str, str]) -> str:
+    return paths["labelled"]
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (SIZE, SIZE), np.uint8)
 
 
 def picture(shape: tuple[int, ...], dtype: str = "uint8") -> np.ndarray:
@@ -29,11 +62,14 @@ def picture(shape: tuple[int, ...], dtype: str = "uint8") -> np.ndarray:
     return pixels if dtype == "uint8" else (pixels / 255).astype(dtype)
 
 
-def recorded(pipeline: Any, **data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a pipeline of one transform made, and its parameters."""
-    result = pipeline(**data)
+def pipeline_of(path: str, seed: int | None = None) -> Any:
+    return A.Compose([GMMSynthesize(path, p=1.0)], seed=seed, save_applied_params=True)
+
+
+def sample_seed(result: dict[str, Any]) -> int:
+    """The recorded parameter that determines the image."""
     ((_, params),) = result["applied_transforms"]
-    return result, params
+    return params["sample_seed"]
 
 
 def image_at(pool: Pool, sample_seed: int, label: int | None) -> np.ndarray:
@@ -73,29 +109,26 @@ def test_bytes_and_floats_agree(path, shape):
     np.testing.assert_allclose(as_floats["image"] * 255, as_bytes["image"], atol=0.01)
 
 
-def test_the_image_is_one_of_the_pool_of_the_labels_class(path, photo, pools):
-    pipeline = A.Compose([GMMSynthesize(path, p=1.0)], save_applied_params=True)
-    of_class = [{one.tobytes() for one in pools["labelled"].images[k::3]} for k in range(3)]
+def test_the_image_is_one_of_the_labels_class(path, photo, pools):
+    pipeline, pool = pipeline_of(path), pools["labelled"]
+    of_class = [{one.tobytes() for one in pool.images[k::3]} for k in range(3)]
     plain = set()
     for label in (0, 1, 2) * 8:
-        made, params = recorded(pipeline, image=photo, label=label)
-        expected = image_at(pools["labelled"], params["sample_seed"], label)
-        np.testing.assert_array_equal(made["image"], expected)
-        plain.add(made["image"].tobytes() in of_class[label])
-        either = {made["image"].tobytes(), made["image"][:, ::-1].tobytes()}
-        assert either & of_class[label]
+        made = pipeline(image=photo, label=label)
+        image = made["image"]
+        np.testing.assert_array_equal(image, image_at(pool, sample_seed(made), label))
+        plain.add(image.tobytes() in of_class[label])
+        assert {image.tobytes(), image[:, ::-1].tobytes()} & of_class[label]
     assert plain == {True, False}
 
 
 def test_a_pool_in_color_makes_color_and_brightness(paths, pools):
-    pipeline = A.Compose([GMMSynthesize(paths["color"], p=1.0)], save_applied_params=True)
+    pipeline = pipeline_of(paths["color"])
     for channels in ((), (1,), (3,)):
-        made, params = recorded(pipeline, image=picture((SIZE, SIZE, *channels)), label=1)
-        color = image_at(pools["color"], params["sample_seed"], 1)
-        expected = reshape_images(color[None], (SIZE, SIZE), channels[0] if channels else None)[0]
+        made = pipeline(image=picture((SIZE, SIZE, *channels)), label=1)
+        color = image_at(pools["color"], sample_seed(made), 1)[None]
+        expected = reshape_images(color, (SIZE, SIZE), channels[0] if channels else None)[0]
         np.testing.assert_array_equal(made["image"], expected)
-    with pytest.raises(ValueError, match=r"color.*Received: 5 channels"):
-        pipeline(image=picture((8, 8, 5)), label=1)
 
 
 @pytest.mark.parametrize("data_format", ["json", "yaml"])
@@ -129,24 +162,21 @@ def test_replay_is_exact_through_json(path, photo):
         np.testing.assert_array_equal(again["image"], made["image"])
 
 
-def test_a_seed_settles_every_image(path, photo):
+def test_a_seed_determines_every_image(path, photo):
     def run(seed: int | None) -> list[bytes]:
-        pipeline = A.Compose([GMMSynthesize(path, p=1.0)], seed=seed)
+        pipeline = pipeline_of(path, seed)
         return [pipeline(image=photo, label=1)["image"].tobytes() for _ in range(6)]
 
     assert run(3) == run(3)
     assert len({tuple(run(seed)) for seed in (3, 4, None, None)}) == 4
 
 
-def test_copies_share_a_stream_only_if_it_was_chosen(path, photo):
-    def sample_seed(pipeline: Any) -> int:
-        return recorded(pipeline, image=photo, label=1)[1]["sample_seed"]
-
-    for copied in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
-        for seed in (None, 7):
-            pipeline = A.Compose([GMMSynthesize(path, p=1.0)], seed=seed, save_applied_params=True)
-            twin = copied(pipeline)
-            assert (sample_seed(pipeline) == sample_seed(twin)) == (seed is not None)
+@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_only_copies_of_a_seeded_pipeline_draw_the_same(path, photo, copied, seed):
+    pipeline = pipeline_of(path, seed)
+    drawn = [sample_seed(one(image=photo, label=1)) for one in (copied(pipeline), pipeline)]
+    assert (drawn[0] == drawn[1]) == (seed is not None)
 
 
 @pytest.mark.parametrize("shape", [(4, 24, 24), (4, 24, 24, 1), (4, 24, 24, 3)])
@@ -166,7 +196,7 @@ def test_a_stack_is_transformed_alike(path, shape):
     assert [one.shape for one in listed] == [shape[1:]] * 4
 
 
-def test_what_belongs_to_the_image_passes_through(path, photo):
+def test_other_targets_are_unchanged(path, photo):
     mask = (photo > 99).astype(np.uint8)
     boxes = np.array([[1, 2, 20, 30]], np.float32)
     pipeline = A.Compose(
@@ -196,9 +226,8 @@ def test_the_label_comes_out_as_it_went_in(path, photo, strict, label):
 
 @pytest.mark.parametrize("pool", ["single", "unlabelled"])
 def test_a_pool_of_one_kind_needs_no_label(paths, photo, pool, pools):
-    pipeline = A.Compose([GMMSynthesize(paths[pool], p=1.0)], save_applied_params=True)
-    made, params = recorded(pipeline, image=photo)
-    np.testing.assert_array_equal(made["image"], image_at(pools[pool], params["sample_seed"], None))
+    made = pipeline_of(paths[pool])(image=photo)
+    np.testing.assert_array_equal(made["image"], image_at(pools[pool], sample_seed(made), None))
 
 
 def test_a_pool_of_several_classes_needs_a_label(path, photo):
@@ -214,7 +243,7 @@ def test_unknown_labels_are_refused(paths, photo, label):
             GMMSynthesize(paths[pool], p=1.0)(image=photo, label=label)
 
 
-def test_pools_go_in_as_paths(path, pools):
+def test_pools_are_given_as_paths(path, pools):
     assert GMMSynthesize(Path(path)).model == path
     for wrong, name in ((pools["labelled"], "Pool"), (None, "NoneType"), (b"m", "bytes")):
         with pytest.raises(TypeError, match=rf"path of a pool's file.*Received: {name}"):
@@ -253,3 +282,57 @@ def test_nothing_asks_for_updates():
     code = "import os, gmmaug_plugin.albumentations\nassert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '1'\n"
     environment = {name: value for name, value in os.environ.items() if name != "NO_ALBUMENTATIONS_UPDATE"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def sample_seeds(pipeline: Any, photo: np.ndarray) -> list[int]:
+    return [sample_seed(pipeline(image=photo, label=1)) for _ in range(2)]
+
+
+def work(pipeline: Any, photo: np.ndarray, seed: int | None, answers: Any) -> None:
+    if seed is not None:
+        pipeline.set_random_seed(seed)
+    answers.put(sample_seeds(pipeline, photo))
+
+
+def seeds_of_workers(
+    method: str, pipeline: Any, photo: np.ndarray, *, names: list[str], seed: int | None = None
+) -> list[list[int]]:
+    """Two sample seeds from each of several processes that begin with the same pipeline."""
+    context = multiprocessing.get_context(method)
+    answers, seeds = context.SimpleQueue(), []
+    for name in names:
+        worker = context.Process(target=work, args=(pipeline, photo, seed, answers), name=name)
+        worker.start()
+        seeds.append(answers.get())
+        worker.join()
+    return seeds
+
+
+@multi_threaded_fork
+@pytest.mark.parametrize("seed", [None, 9])
+def test_forked_workers_draw_streams_of_their_own(path, photo, seed):
+    pipeline = pipeline_of(path, seed)
+    pipeline(image=photo, label=1)
+    names = ["reader-1", "reader-2", "reader-3"]
+    first = seeds_of_workers("fork", pipeline, photo, names=names)
+    assert len({one for seeds in first for one in seeds}) == 6
+    second = seeds_of_workers("fork", pipeline, photo, names=names)
+    assert (first == second) == (seed is not None)
+
+
+@multi_threaded_fork
+def test_a_worker_may_be_seeded_by_its_program(path, photo):
+    pipeline = pipeline_of(path)
+    (seeds,) = seeds_of_workers("fork", pipeline, photo, names=["reader"], seed=5)
+    pipeline.set_random_seed(5)
+    assert seeds == sample_seeds(pipeline, photo)
+
+
+@multi_threaded_fork
+def test_spawned_workers_draw_streams_of_their_own(path, photo):
+    seeds = seeds_of_workers("spawn", pipeline_of(path), photo, names=["reader-1", "reader-2"])
+    assert len({one for pair in seeds for one in pair}) == 4
+    seeded = pipeline_of(path, 2)
+    forked = seeds_of_workers("fork", seeded, photo, names=["reader-1", "reader-2"])
+    assert seeds_of_workers("spawn", seeded, photo, names=["reader-2"]) == forked[1:]
+    assert forked[0] != forked[1]
