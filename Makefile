@@ -1,6 +1,7 @@
 # Each target makes what it needs: .venv stands for an environment with everything installed.
 PYTHON ?= python3
 BIN := .venv/bin
+TEST_OPTIONS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all test-lowest audit lint format bench reliability clean
 
@@ -14,7 +15,7 @@ demo: .venv/installed
 	$(BIN)/python examples/demo.py demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(TEST_OPTIONS)
 
 test-all: .venv/installed
 	GMMAUG_ALL_TESTS=1 $(MAKE) test
@@ -27,7 +28,7 @@ test-all: .venv/installed
 	touch $@
 
 test-lowest: .venv-lowest/installed
-	.venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	.venv-lowest/bin/python -m pytest $(TEST_OPTIONS)
 
 # Known vulnerabilities of both sets of versions; asks advisory databases, so it needs a network.
 audit: .venv-lowest/installed

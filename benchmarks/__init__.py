@@ -1,1 +1,1 @@
-"""Measurements that the documentation quotes; ``python -m benchmarks`` runs those of speed and size."""
+"""Measurements for the documentation; ``python -m benchmarks`` runs those of speed and size."""

@@ -1,8 +1,8 @@
-"""All benchmarks of speed and size, one after another, each in a process of its own; one table.
+"""Run all benchmarks of speed and size, each in a process of its own; print one table.
 
     python -m benchmarks [PHOTOS] [--quick] [--beside FOLDER] [--json FILE]
 
-``PHOTOS`` holds photos of one class; flowers are drawn without. ``--quick`` only shows that everything runs.
+``PHOTOS`` holds photos of one class; default: drawn flowers. ``--quick`` only shows that everything runs.
 """
 
 import json
@@ -35,7 +35,7 @@ def main() -> int:
             for one in json.loads(file.read_text(encoding="utf-8")):
                 one.pop("ratio")
                 rows.append(Row(**one))
-        # After each, so that none is lost.
+        # After each benchmark, since all of them take long.
         show_rows(f"Speed and size, after {name}", rows, arguments.json)
     for name in failed:
         print(f"Failed: python -m benchmarks.{name}")

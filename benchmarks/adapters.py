@@ -3,7 +3,7 @@
     python -m benchmarks.adapters [PHOTOS] [--quick] [--json FILE]
 
 A small network (three convolutions) trains on batches of 32, with the adapter and without it. Images are
-noise: reading costs the same whatever they show.
+noise, which costs as much to read as photos.
 """
 
 import itertools
@@ -52,7 +52,7 @@ def dataset_of(n: int, size: int) -> Any:
 
 
 class PlainBatches(keras.utils.PyDataset):
-    """What a user writes without an adapter."""
+    """Batches without an adapter."""
 
     def __init__(self, x: Any, y: Any) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class PlainBatches(keras.utils.PyDataset):
 
 
 def step_pairs(size: int, n: int, folder: Path) -> dict[str, tuple[Batches, Batches]]:
-    """By adapter, batches without and with it."""
+    """Return batches without and with each adapter, by its name."""
     pool, real = noise_pool(1000, size), dataset_of(n, size).repeat()
     path = folder / f"{size}.safetensors"
     pool.save(path)
@@ -103,7 +103,7 @@ def step_pairs(size: int, n: int, folder: Path) -> dict[str, tuple[Batches, Batc
 
 def endless(batches: Any) -> Batches:
     while True:
-        # The last batch is short, for which the step would be compiled anew.
+        # Without the last batch: it is short, and the step would be compiled again.
         yield from (batches[index] for index in range(len(batches) - 1))
         batches.on_epoch_end()
 
@@ -133,7 +133,7 @@ def small_network(size: int) -> Callable[[Any, Any], Any]:
 
 
 def step_rows(size: int, n: int, rounds: int, steps: int) -> list[Row]:
-    """Milliseconds a step, the median over rounds in which both take turns."""
+    """Milliseconds per step: the median over rounds in which both pipelines take turns."""
     step = small_network(size)
     rows = []
     with tempfile.TemporaryDirectory() as folder:

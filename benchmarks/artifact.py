@@ -16,9 +16,8 @@ from PIL import Image
 
 from benchmarks.common import Images, Row, photos_of, row_parser, seconds, show_rows
 from gmmaug_plugin import fit
-from gmmaug_plugin.artifact import load_model, save_pool
 from gmmaug_plugin.artifact.encoding import psnr
-from gmmaug_plugin.pool import Pool
+from gmmaug_plugin.pool import Pool, load_model
 
 N_IMAGES = 1000
 ENCODINGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -27,15 +26,15 @@ ENCODINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "WebP, lossless": ("webp", {"lossless": True}),
     "PNG": ("png", {}),
 }
-"""What a pool's images could be encoded in otherwise."""
+"""Other encodings of a pool's images."""
 
 
 def size_rows(images: Images, folder: Path) -> list[Row]:
-    """Megabytes of 1,000 images in a file beside other encodings, with the error of each."""
+    """Megabytes of 1,000 images in a file and in other encodings, with the error of each."""
     rows = []
     for lossless in (False, True):
         path = folder / "size.safetensors"
-        megabytes = save_pool(Pool(images), path, lossless=lossless) * N_IMAGES / len(images) / 1e6
+        megabytes = Pool(images).save(path, lossless=lossless) * N_IMAGES / len(images) / 1e6
         name = f"{'lossless' if lossless else 'default'} file, {error(images, load_model(path).images)}"
         for other, (codec, options) in ENCODINGS.items():
             encoded = [encode(image, codec, options) for image in images]
@@ -46,13 +45,13 @@ def size_rows(images: Images, folder: Path) -> list[Row]:
 
 
 def error(images: Images, decoded: Images) -> str:
-    """Peak signal-to-noise ratio, the mean over images."""
+    """Mean peak signal-to-noise ratio of the images."""
     ratio = float(np.mean([psnr(one, other) for one, other in zip(images, decoded, strict=True)]))
     return f"{ratio:.1f} dB" if np.isfinite(ratio) else "exact"
 
 
 def time_rows(images: Images, n: int, folder: Path) -> list[Row]:
-    """Seconds to save and to load images beside Pillow, one image after another."""
+    """Seconds to save and to load images, and of Pillow for one image after another."""
     images = np.resize(images, (n, *images.shape[1:]))
     path = folder / "time.safetensors"
     pool = Pool(images)
@@ -60,7 +59,7 @@ def time_rows(images: Images, n: int, folder: Path) -> list[Row]:
     encoded = [encode(image, codec, options) for image in images]
     took = seconds(
         {
-            "save": lambda: save_pool(pool, path),
+            "save": lambda: pool.save(path),
             "encode": lambda: [encode(image, codec, options) for image in images],
             "load": lambda: load_model(path),
             "decode": lambda: decode_all(encoded),

@@ -1,4 +1,4 @@
-"""What the benchmarks share: photos, timing, and a table with a ratio in each row."""
+"""Photos, timing and tables for the benchmarks."""
 
 import argparse
 import json
@@ -19,20 +19,20 @@ from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.photos import load_photos
 
 N_DRAWN = 600
-"""Drawn flowers where no folder of photos is given."""
+"""Drawn flowers, if no folder of photos is given."""
 
 Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement beside another of the same run.
+    """A figure and one to compare it with, of the same run.
 
     Attributes:
         what: What was measured.
         value: The figure.
         unit: Its unit.
-        beside: Name of what it is compared with.
+        beside: What the other figure is of.
         other: The other figure, in the same unit.
     """
 
@@ -52,7 +52,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("photos", nargs="?", type=Path, help="folder of photos; drawn flowers without")
+    made.add_argument("photos", nargs="?", type=Path, help="folder of photos; default: drawn flowers")
     return made
 
 
@@ -60,12 +60,12 @@ def row_parser(description: str | None) -> argparse.ArgumentParser:
     """The command line of a benchmark whose result is rows."""
     made = parser(description)
     made.add_argument("--quick", action="store_true", help="few and small images")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
+    made.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     return made
 
 
 def photos_of(folder: Path | None, *, quick: bool = False) -> Images:
-    """Grayscale photos of one set, uint8 (n, s, s): 128 x 128, or quickly at most 60 of 64 x 64."""
+    """Grayscale photos, uint8 (n, s, s): 128 x 128, or if ``quick`` at most 60 of 64 x 64."""
     size = 64 if quick else 128
     if folder is None:
         images = make_flowers(60 if quick else N_DRAWN, image_size=size, n_classes=1)[0]
@@ -75,7 +75,7 @@ def photos_of(folder: Path | None, *, quick: bool = False) -> Images:
 
 
 def seconds(tasks: Mapping[str, Callable[[], object]], *, rounds: int = 3) -> dict[str, float]:
-    """Shortest time of each task in seconds. Tasks take turns, so that a noisy moment meets them alike."""
+    """Shortest time of each task in seconds; tasks take turns, so that disturbances affect all."""
     best = dict.fromkeys(tasks, np.inf)
     for _ in range(rounds):
         for name, task in tasks.items():
@@ -94,7 +94,7 @@ def show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def show_rows(title: str, rows: Sequence[Row], json_file: Path | None = None) -> None:
-    """Print measurements with their ratios; write them to a file too, where there is one."""
+    """Print rows with their ratios; write them to ``json_file`` too."""
     show(
         f"{title} ({platform.machine()}, {os.cpu_count()} cores)",
         ["what", "figure", "beside", "figure", "ratio"],

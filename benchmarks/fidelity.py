@@ -1,4 +1,4 @@
-"""Fidelity: drawn images beside photos, the same measures for every way to draw.
+"""Fidelity: the same measures for photos and for the images of every mixture.
 
     python -m benchmarks.fidelity [PHOTOS] [--of CLASS] [--photos-per-class N] [--image-size S]
         [--symmetry none] [--local-only] [--grid FOLDER]
@@ -17,23 +17,17 @@ from benchmarks.common import parser, show
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin import fit
 from gmmaug_plugin.evaluation.contrast import contrast
-from gmmaug_plugin.evaluation.copies import CopyDetector
+from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector
+from gmmaug_plugin.evaluation.feature_distances import coverage, frechet_distance
 from gmmaug_plugin.evaluation.features import FeatureExtractor
-from gmmaug_plugin.evaluation.frechet import frechet_distance
-from gmmaug_plugin.evaluation.manifolds import coverage
-from gmmaug_plugin.evaluation.nearest import SPACES
 from gmmaug_plugin.evaluation.sliced_wasserstein import sliced_wasserstein
 from gmmaug_plugin.photos import PhotoSet, load_photos, split_holdout
 from gmmaug_plugin.pictures import grid, save_png
 
 N_IMAGES = 500
 HEADINGS = [
-    "images",
-    "copies %, 3 spaces",
-    "sliced Wasserstein, fine to coarse",
-    "Fréchet",
-    "precision/recall",
-    "contrast, in tiles, flat",
+    *("images", "copies %, 3 spaces", "sliced Wasserstein, fine to coarse"),
+    *("Fréchet", "precision/recall", "contrast, in tiles, flat"),
 ]
 SEED_SHARE = 410 / 762
 """Components of the notebook for each photo."""
@@ -42,26 +36,25 @@ Images = np.ndarray
 
 
 class Measures:
-    """Measures images of one class beside the photos that they were drawn from."""
+    """Measures images of one class against the photos of that class."""
 
     def __init__(self, training: PhotoSet, held_back: PhotoSet, label: int) -> None:
         labels, unseen = np.asarray(training.labels), np.asarray(held_back.labels)
         self.photos = training.images[labels == label]
-        self.held_back = held_back.images[unseen == label]
-        self.detector = CopyDetector(self.photos, held_back=self.held_back)
+        self.detector = CopyDetector(self.photos)
         self.network = FeatureExtractor(training.images, labels, held_back.images, unseen)
 
     def row(self, name: str, images: Images, reference: Images | None = None) -> list[str]:
-        """A row of figures; ``reference`` stands for the photos, where photos are measured themselves."""
+        """Return a row of figures; ``reference`` replaces the photos that images are compared with."""
         against = self.photos if reference is None else reference
-        detector = self.detector if reference is None else CopyDetector(reference, held_back=self.held_back)
+        detector = self.detector if reference is None else CopyDetector(reference)
         copies = detector.rates(images).rates
         found, features = self.network(images), self.network(against)
         gray = contrast(images)
         return [
             name,
             "/".join(f"{100 * copies[space]:.1f}" for space in SPACES),
-            "/".join(f"{one.distance:.0f}" for one in sliced_wasserstein(images, against)),
+            "/".join(f"{distance:.0f}" for distance in sliced_wasserstein(images, against)),
             f"{frechet_distance(found, features):.2f}",
             f"{100 * coverage(found, features):.0f}/{100 * coverage(features, found):.0f}",
             f"{gray.whole:.1f}/{gray.tile:.1f}/{100 * gray.flat:.0f}%",
@@ -69,8 +62,8 @@ class Measures:
 
 
 def drawn(photos: Images, *, symmetry: str, local_only: bool) -> dict[str, Images]:
-    """Images of every way to draw."""
-    # Digests of pixels, not of files: those photos would all fall on one side of the fit's own holdout.
+    """Draw images with every mixture."""
+    # A new set splits by pixels. By file, all these photos would be on one side of the fit's own holdout.
     alone = PhotoSet(photos)
     options: dict[str, Any] = {"n_images": N_IMAGES, "symmetry": symmetry, "quiet": True}
     pool = fit(alone, **options)
@@ -90,7 +83,7 @@ def main() -> None:
     """Print the table."""
     options = parser(__doc__)
     options.add_argument("--of", default="daisy", metavar="CLASS", help="the class that is measured")
-    options.add_argument("--photos-per-class", type=int, metavar="N", help="draw from so many photos only")
+    options.add_argument("--photos-per-class", type=int, metavar="N", help="draw from N photos only")
     options.add_argument("--image-size", type=int, default=128, help="height and width")
     options.add_argument("--grid", type=Path, metavar="FOLDER", help="write a grid of each there")
     options.add_argument("--symmetry", default="flip", help="none for letters and digits")

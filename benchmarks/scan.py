@@ -1,4 +1,4 @@
-"""The PCA mixture: the notebook's whole scan, the default fit and drawing, beside scikit-learn.
+"""The PCA mixture and scikit-learn: the notebook's whole scan, the default fit, and drawing.
 
     python -m benchmarks.scan [PHOTOS] [--quick] [--json FILE]
 
@@ -18,15 +18,16 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import Images, Row, photos_of, row_parser, show_rows
-from gmmaug_plugin.mixtures.pca import PCAMixture, PCAOptions
+from gmmaug_plugin.mixtures.options import PCAOptions
+from gmmaug_plugin.mixtures.pca import PCAMixture
 
 N_DRAWS = 50
 SAME = 1e-6
-"""Greatest relative difference of the criterion from scikit-learn's."""
+"""Largest relative difference of the criterion from scikit-learn's."""
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call returns, and its seconds of processor time."""
+    """Return the result of a call and its seconds of processor time."""
     began = time.process_time()
     return call(), time.process_time() - began
 
@@ -38,7 +39,7 @@ def scan_row(photos: Images, flat: Any) -> Row:
         RuntimeError: A criterion is not scikit-learn's.
     """
     notebook, ours = timed(lambda: PCAMixture.fit(photos, PCAOptions(recipe="seed")))
-    aic = {one["n_components"]: one["aic"] for one in notebook.curve}
+    aic = {one["n_components"]: one["aic"] for one in notebook.choice["curve"]}
     numbers = list(aic)
     codes, first = timed(lambda: PCA(0.99, whiten=True).fit_transform(flat))
     spent = {}
@@ -62,7 +63,7 @@ def default_rows(photos: Images, flat: Any) -> list[Row]:
         return pca, estimator.fit(pca.transform(flat))
 
     (pca, estimator), theirs = timed(fit_theirs)
-    _, drawing = timed(lambda: mixture.sample(N_DRAWS))
+    _, drawing = timed(lambda: [mixture.draw([index]) for index in range(N_DRAWS)])
     _, sampling = timed(lambda: pca.inverse_transform(estimator.sample(N_DRAWS)[0]).clip(0, 255).round())
     return [
         Row("default fit, components chosen", ours, "s", f"scikit-learn, {n_components} components", theirs),

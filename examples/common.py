@@ -1,4 +1,4 @@
-"""What the examples share: a folder of photos, and a small classifier."""
+"""A folder of photos and a small classifier for the examples."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The whole path: photos, one file, pictures, a report, and a classifier trained with synthetic images.
+"""The whole path: photos, one file, pictures, a report, and a classifier trained on a mixture.
 
 python examples/demo.py OUT
 """
@@ -13,16 +13,16 @@ from common import IMAGE_SIZE, small_classifier, write_drawn_flowers
 from gmmaug_plugin import load_model
 from gmmaug_plugin.tensorflow import mix
 
-EPOCHS = 15
+EPOCHS = 30
 BIN = Path(sys.executable).parent
 
 
 def main() -> None:
     out = Path(sys.argv[1])
     photos, held_back = out / "photos", out / "photos held back"
-    print(f"Drawing 400 flowers into {photos}, and 200 others into {held_back}")
-    write_drawn_flowers(photos, n_samples=400, n_classes=5, random_state=0)
-    write_drawn_flowers(held_back, n_samples=200, n_classes=5, random_state=1)
+    print(f"Drawing 240 flowers into {photos} and 120 others into {held_back}")
+    write_drawn_flowers(photos, n_samples=240, n_classes=3, random_state=0)
+    write_drawn_flowers(held_back, n_samples=120, n_classes=3, random_state=1)
 
     model = out / "flowers.safetensors"
     report = out / "report"
@@ -42,7 +42,7 @@ def run(command: str, *arguments: object) -> None:
 
 
 def train(photos: Path, held_back: Path, model: Path) -> None:
-    """Train on batches of which a quarter is synthetic, and test on photos that nothing was drawn from."""
+    """Train on batches that are a quarter synthetic, and test on the photos held back."""
     options = {"color_mode": "grayscale", "image_size": (IMAGE_SIZE, IMAGE_SIZE), "batch_size": None}
     real = keras.utils.image_dataset_from_directory(photos, **options)
     test = keras.utils.image_dataset_from_directory(held_back, **options).batch(32)

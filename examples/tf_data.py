@@ -12,17 +12,17 @@ from gmmaug_plugin import fit
 from gmmaug_plugin.tensorflow import gmm_dataset, mix
 
 photos = photo_folder()
-pool = fit(photos, image_size=IMAGE_SIZE)
+pool = fit(photos, image_size=IMAGE_SIZE, measure=False)
 
 real = keras.utils.image_dataset_from_directory(
     photos, color_mode="grayscale", image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=None, seed=0
 )
 
-# A quarter of every batch are synthetic images …
+# A quarter of every batch is synthetic …
 train = mix(real, pool, ratio=0.25, batch_size=32)
 classifier = small_classifier(len(pool.class_names))
 classifier.fit(train, epochs=2, shuffle=False, verbose=2)
 
-# … or add a number of them to the data, of the same form as the real ones.
+# … or add synthetic images to the data, with the structure and dtype of the real ones.
 more = real.concatenate(gmm_dataset(pool, 100, like=real)).shuffle(2000)
 print(f"{real.cardinality()} real images, {more.cardinality()} with synthetic ones")

@@ -1,9 +1,9 @@
-"""Make training batches in other processes: a tf.data service of a dispatcher, workers and a trainer.
+"""Make training batches in other processes: a tf.data service with a dispatcher, workers and a trainer.
 
     python examples/tf_data_service.py [PHOTOS] [--workers 2] [--images 200]
 
 PHOTOS is a folder with a sub-folder per class; without it, flowers are drawn. Here everything runs on one
-machine; on many, give workers the address of the dispatcher. Without workers (0) the trainer works alone.
+machine; on several, give workers the address of the dispatcher. With ``--workers 0`` the trainer works alone.
 """
 
 import argparse
@@ -24,7 +24,7 @@ EPOCHS, BATCH = 2, 32
 
 
 def work(dispatcher_address, ready):
-    """Runs on a worker's machine."""
+    """Run a worker."""
     worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=dispatcher_address))
     ready.set()
     worker.join()
@@ -32,7 +32,7 @@ def work(dispatcher_address, ready):
 
 @contextmanager
 def running_service(n_workers):
-    """Share out a dataset among workers in processes of their own, which end with this one."""
+    """Start workers in processes of their own; yields a transformation that distributes a dataset."""
     dispatcher = service.DispatchServer()
     address = dispatcher.target.removeprefix("grpc://")
     context = multiprocessing.get_context("spawn")
@@ -51,7 +51,7 @@ def running_service(n_workers):
 
 
 def count(synthetic):
-    """Count images, how often each came, and how fast after the first batch."""
+    """Print how many images come, how many of them twice, and how fast after the first batch."""
     came = Counter()
     for number, (images, _) in enumerate(synthetic.batch(BATCH)):
         if number == 0:
@@ -69,13 +69,13 @@ def main():
     parser.add_argument("--images", type=int, default=200)
     options, photos = parser.parse_known_args()
     photos = photo_folder(photos)
-    pool = fit(photos, image_size=IMAGE_SIZE)
+    pool = fit(photos, image_size=IMAGE_SIZE, measure=False)
     real = keras.utils.image_dataset_from_directory(
         photos, color_mode="grayscale", image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=None, seed=0
     )
     steps = len(real) // BATCH
     synthetic = gmm_dataset(pool, options.images)
-    # Repeated before it is mixed: a service begins at the pool's first images again for every iterator.
+    # Repeat before mixing: every new iterator of a service starts at the pool's first images.
     train = mix(real.repeat(), pool, ratio=0.25, batch_size=BATCH)
     if options.workers == 0:
         count(synthetic)

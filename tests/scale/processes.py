@@ -1,87 +1,76 @@
-"""Processes that tests start, and end whatever happens."""
+"""Processes that tests start; they end with the test's own process."""
 
-import os
-import signal
+import multiprocessing
 import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120
-"""Seconds after which a process is taken to hang."""
+import tensorflow as tf
+
+service = tf.data.experimental.service
+spawn = multiprocessing.get_context("spawn")
+TIMEOUT = 300
+"""Seconds to wait for other processes."""
 
 
 def free_ports(n: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(n)]
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def call_in_processes(function: Callable[..., Any], *arguments: tuple[Any, ...]) -> list[Any]:
+    """Call a function in one process for each tuple of arguments, all at once; return the results."""
+    pipes = [spawn.Pipe(duplex=False) for _ in arguments]
+    calls = [(sender, function, *each) for (_, sender), each in zip(pipes, arguments, strict=True)]
+    processes = [spawn.Process(target=send_result, args=call, daemon=True) for call in calls]
+    for process in processes:
+        process.start()
+    for _, sender in pipes:
+        sender.close()  # so that the end of a process is seen
     try:
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [each.getsockname()[1] for each in sockets]
+        assert all(receiver.poll(TIMEOUT) for receiver, _ in pipes)
+        return [receiver.recv() for receiver, _ in pipes]
     finally:
-        for each in sockets:
-            each.close()
+        for process in processes:
+            process.kill()
+            process.join()
 
 
-class Program:
-    """A module of tests that runs in a process of its own, what it prints goes to a file."""
+def send_result(sender: Any, function: Callable[..., Any], *arguments: Any) -> None:
+    sender.send(function(*arguments))
 
-    def __init__(self, module: str, *arguments: str, log: Path, **environment: str) -> None:
-        self.log = log
-        with log.open("w") as out:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                cwd=ROOT,
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment},
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
 
-    def wait_for(self, word: str) -> None:
-        """Wait until it has printed a word."""
-        end = time.monotonic() + PATIENCE
-        while word not in self.log.read_text():
-            assert self._process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < end, self.log.read_text()[-3000:]
-            time.sleep(0.05)
-
-    def wait(self) -> None:
-        """Wait for it to end well."""
-        code = self._process.wait(PATIENCE)
-        assert code == 0, self.log.read_text()[-3000:]
-
-    def kill(self) -> None:
-        """End it as a machine that fails would; once more does nothing."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
-        self._process.wait(PATIENCE)
-        self._process.stdin.close()
+def serve(dispatcher_address: str, port: int, ready: Any) -> None:
+    """Work for a ``tf.data`` service until killed; port 0 is any free port."""
+    server = service.WorkerServer(
+        service.WorkerConfig(
+            dispatcher_address=dispatcher_address,
+            worker_address=f"localhost:{port}" if port else None,
+            port=port,
+            heartbeat_interval_ms=100,
+            dispatcher_timeout_ms=10_000,
+        )
+    )
+    ready.set()
+    server.join()
 
 
 @contextmanager
-def programs(environments: Mapping[Path, Mapping[str, str]], module: str, *arguments: str) -> Iterator[list]:
-    """Several at once, by the files for what they print; all are dead afterwards."""
-    started: list[Program] = []
+def service_workers(dispatcher: Any, n: int, *, port: int = 0) -> Iterator[list[Any]]:
+    """Worker processes that have registered with a dispatcher; killed at the end."""
+    address = dispatcher.target.removeprefix("grpc://")
+    events = [spawn.Event() for _ in range(n)]
+    workers = [spawn.Process(target=serve, args=(address, port, event), daemon=True) for event in events]
+    for worker in workers:
+        worker.start()
     try:
-        for log, environment in environments.items():
-            started.append(Program(module, *arguments, log=log, **environment))
-        yield started
+        assert all(event.wait(TIMEOUT) for event in events)
+        yield workers
     finally:
-        for program in started:
-            program.kill()
-
-
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, in whatever way."""
-
-    def wait() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+        for worker in workers:
+            worker.kill()
+            worker.join()
