@@ -2,13 +2,6 @@
 
 :class:`GMMSynthesize` reads a file written by ``gmmaug-fit`` and replaces the image by a synthetic one of its
 class. Import this module before ``A.load`` or ``A.from_dict`` reads a pipeline that names it.
-
-The class of the image is passed as ``label`` and returned unchanged:
-
-    >>> import albumentations as A
-    >>> from gmmaug_plugin.albumentations import GMMSynthesize
-    >>> pipeline = A.Compose([GMMSynthesize("flowers.safetensors", p=0.25)])  # doctest: +SKIP
-    >>> pipeline(image=image, label="rose")["image"]  # doctest: +SKIP
 """
 
 import os
@@ -61,7 +54,7 @@ class GMMSynthesize(ImageOnlyTransform):
         p: Probability of applying the transform.
 
     Targets:
-        image, images, volume, volumes; ``label`` is read and returned unchanged.
+        image, images, volume, volumes; ``label``, the class of the image, is returned unchanged.
 
     Image types:
         uint8 in 0..255 or float in 0..1, of any size: (H, W) or (H, W, C). A grayscale pool is repeated into
@@ -100,7 +93,7 @@ class GMMSynthesize(ImageOnlyTransform):
     def available_keys(self) -> set[str]:
         """Names of the data that may be passed: the image targets, and ``label``.
 
-        ``label`` is no entry of ``targets``: albumentations makes the data of targets contiguous, and
+        ``label`` is not an entry of ``targets``: albumentations makes the data of targets contiguous, and
         recurses endlessly into a class name.
         """
         return {*super().available_keys, "label"}
@@ -128,7 +121,7 @@ class GMMSynthesize(ImageOnlyTransform):
             self.set_random_seed(None)
 
     def _leave_the_stream_of_another_process(self) -> None:
-        """Start a new stream in a forked worker, which would otherwise draw the numbers of its siblings.
+        """Start a new stream in a forked worker: siblings would otherwise draw the same numbers.
 
         If the stream was seeded, the worker's name seeds the new one: names are the same in every run.
         """

@@ -1,6 +1,8 @@
-"""Checks of arguments, whose messages name the argument, what is allowed, and what was received."""
+"""Declaration of options, and checks of arguments; messages say what is allowed and what was received."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
     """Return ``value`` as an int.
 
     Raises:
-        ValueError: ``value`` is no whole number from ``least`` to ``most``.
+        ValueError: ``value`` is not a whole number from ``least`` to ``most``.
 
     Example:
         >>> whole_number("n_samples", 5, 1)
@@ -55,7 +57,7 @@ def real_number(name: str, value: object, least: float, most: float) -> float:
     """Return ``value`` as a float.
 
     Raises:
-        ValueError: ``value`` is no number from ``least`` to ``most``.
+        ValueError: ``value`` is not a number from ``least`` to ``most``.
 
     Example:
         >>> real_number("holdout", 0.15, 0, 0.5)
@@ -87,3 +89,11 @@ def image_stack(name: str, images: NDArray[np.uint8], *, least: int = 1) -> None
             f"{name} must be at least {least} image(s), (n, height, width) or (n, height, width, 3). "
             f"Received: shape {images.shape}"
         )
+
+
+def option_field(default: Any, text: str, **metadata: Any) -> Any:
+    """Declare an option: a dataclass field whose help text the command line shows.
+
+    Further metadata are those of :func:`gmmaug_plugin.cli.option_fields.with_options`.
+    """
+    return field(default=default, metadata={"help": text, **metadata})

@@ -10,10 +10,7 @@ from PIL import Image
 from gmmaug_plugin.resizing import resize_images
 
 DTYPES = ("uint8", "float16", "bfloat16", "float32", "float64")
-"""Names of the dtypes that images may have."""
-
-_RANGE_SLACK = 1e-4
-"""How far float images may leave their range, relative to white: resizing overshoots by rounding."""
+_RANGE_SLACK = 1e-4  # how far floats may leave their range, as a share of white: resizing rounds
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def write_class_folders(
     Raises:
         FileExistsError: The target is a file, or a folder that is not empty.
         OSError: The files cannot be written; the target is unchanged.
-        ValueError: ``file_format`` is another.
+        ValueError: ``file_format`` is none of these.
 
     Example:
         >>> write_class_folders(images, labels, ("daisy", "rose"), Path("drawn"))  # doctest: +SKIP

@@ -23,11 +23,9 @@ Seed = int | Sequence[int] | None
 Label = int | str
 Order = tuple[NDArray[np.int32], NDArray[np.bool_]]
 
-_MOST_ORDERS = 256
-"""Orders that a pool keeps in memory."""
-
-_LEAST_PERIOD, _MOST_PASSES = 2**14, 256
-"""An order has at least this many positions, unless these are more passes over the pool."""
+_MOST_ORDERS = 256  # orders that a pool keeps in memory
+_LEAST_PERIOD = 2**14  # least number of positions in an order
+_MOST_PASSES = 256  # over the pool in one order, even where that leaves fewer positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +38,8 @@ class Pool:
         labels: int32 (n,), indices into ``class_names``; None for a pool of unlabelled photos.
         class_names: Names in label order, each with at least one image; empty without labels.
         mirror: Whether a mirrored image is as good as the image itself.
-        class_shares: Share of each class in the photos, summing to 1: how often adapters read it. Empty: as
-            often as in the pool.
+        class_shares: Share of each class in the photos, summing to 1. Adapters read classes in these shares.
+            Empty: in the shares of the pool.
         record: Options, choices and measures of the fit.
         arrays: Further named arrays in the file: parameters of a PCA mixture, or the photos if the user kept
             them.
@@ -120,13 +118,12 @@ class Pool:
         number = None if label is None else class_number(self.class_names, label)
         entropy = seed_entropy(seed)
         if entropy is None:
-            entropy = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-        words = (entropy,) if isinstance(entropy, int) else tuple(entropy)
-        key = (words, number)
+            return _order(self, None, number)
+        key = (str(entropy), number)
         if key not in self._orders:
             if len(self._orders) >= _MOST_ORDERS:
                 self._orders.clear()
-            self._orders[key] = _order(self, words, number)
+            self._orders[key] = _order(self, entropy, number)
         return self._orders[key]
 
     def sample(
@@ -232,7 +229,7 @@ def as_pool(pool: Pool | str | os.PathLike[str]) -> Pool:
 
 
 def class_number(class_names: Sequence[str], label: Label) -> int:
-    """Return the number of a class given by name or number; digits that are no name are a number.
+    """Return the number of a class given by its name or number; a number may also be a str of digits.
 
     Raises:
         ValueError: There is no such class.
@@ -270,7 +267,7 @@ def _check_labels(n: int, labels: NDArray[np.int32] | None, class_names: Sequenc
         )
 
 
-def _order(pool: Pool, entropy: tuple[int, ...], number: int | None) -> Order:
+def _order(pool: Pool, entropy: int | list[int] | None, number: int | None) -> Order:
     """Make an order; see :meth:`Pool.order`. It consists of passes, each as long as the images read."""
     rng = np.random.default_rng(entropy)
     if pool.labels is None:

@@ -1,7 +1,7 @@
 """The record of a fit: written by ``fit``, stored in the file, read by the report and the commands."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -16,9 +16,7 @@ class FitRecord:
         photos_per_class: Number of photos by class name; the name is "" without classes.
         n_skipped: Number of files that could not be used.
         photos: SHA-256 of the photos, independent of their order.
-        held_back: SHA-256 of the photos held back to choose options; empty without any.
-        n_held_back: Number of these photos.
-        choices: How options were chosen: "local", the candidates with their figures and the chosen one;
+        choices: How options were chosen: "local", candidates, the chosen one and the photos held back;
             "pca", the criterion curve and the choice of each class.
         redrawn: Number of draws that were refused as copies, by class name.
         measures: Measures of the pool beside the same measures of photos; empty if not measured.
@@ -32,8 +30,6 @@ class FitRecord:
     photos_per_class: Mapping[str, int] = field(default_factory=dict)
     n_skipped: int = 0
     photos: str = ""
-    held_back: str = ""
-    n_held_back: int = 0
     choices: Mapping[str, Any] = field(default_factory=dict)
     redrawn: Mapping[str, int] = field(default_factory=dict)
     measures: tuple[Mapping[str, Any], ...] = ()
@@ -46,19 +42,17 @@ class FitRecord:
 
     @classmethod
     def from_json(cls, document: object) -> "FitRecord":
-        """Read a record; missing fields take their defaults.
+        """Read a record; missing fields take their defaults, and unknown ones are ignored.
 
         Raises:
-            ValueError: It is not a JSON object with the record's fields and types.
+            ValueError: It is not a JSON object, or a field has another type.
         """
         if not isinstance(document, dict):
             raise ValueError(f"The record must be an object. Received: {type(document).__name__}")
-        unknown = sorted(document.keys() - {one.name for one in fields(cls)})
-        if unknown:
-            raise ValueError(f"The record has unknown fields. Received: {unknown[:8]}")
+        defaults = vars(cls())
         values: dict[str, Any] = {}
-        for name, value in document.items():
-            default = getattr(cls(), name)
+        for name in defaults.keys() & document.keys():
+            default, value = defaults[name], document[name]
             kind = list if isinstance(default, tuple) else type(default)
             if type(value) is not kind:
                 raise ValueError(f"The record's {name} must be {kind.__name__}. Received: {value!r:.80}")

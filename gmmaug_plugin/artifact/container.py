@@ -17,14 +17,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-FORMAT = "gmmaug"
-"""Name of the format in the document, and key of the document in the metadata."""
-
+FORMAT = "gmmaug"  # name of the format in the document, and key of the document in the metadata
 FORMAT_VERSION = 4
-
 MAX_FILE_BYTES = 2**31
-"""Limit on the size of a file."""
-
 _CHECKSUM = "sha256"
 _MAX_HEADER_BYTES = 2**24
 _DTYPES = ("uint8", "int8", "int32", "int64", "float32", "float64")
@@ -60,8 +55,8 @@ def read_bytes(contents: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
         The document, and arrays of integers or finite floats by name.
 
     Raises:
-        ArtifactError: The file is damaged, is no safetensors file or none of this format version, or holds a
-            document that is no JSON, or a tensor of another dtype.
+        ArtifactError: The file is damaged, is not a safetensors file of this format version, or holds a
+            document that is not JSON, or a tensor of another dtype.
     """
     n_header = int.from_bytes(contents[:8], "little")
     if n_header > _MAX_HEADER_BYTES:

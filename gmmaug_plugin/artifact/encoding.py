@@ -18,14 +18,9 @@ from PIL import Image
 from gmmaug_plugin.artifact.container import ArtifactError
 from gmmaug_plugin.threads import core_count
 
-LEAST_PSNR = 45.0
-"""Peak signal-to-noise ratio of every image in JPEG, in dB: a root mean square error of 1.43 gray levels."""
-
+LEAST_PSNR = 45.0  # dB of every image in JPEG: a root mean square error of 1.43 gray levels
 CODECS = ("jpeg", "png")
-
-MAX_PIXEL_BYTES = 2**32
-"""Limit on the decoded bytes of a pool's images."""
-
+MAX_PIXEL_BYTES = 2**32  # of all images of a pool, decoded
 _MAX_STEP = 16
 
 

@@ -21,12 +21,8 @@ from gmmaug_plugin.artifact.encoding import CODECS, decode_images, encode_images
 from gmmaug_plugin.files import write_whole
 from gmmaug_plugin.record import FitRecord
 
-MAX_IMAGE_SIZE = 512
-"""Limit on height and width in pixels."""
-
-_ARRAYS = "arrays."
-"""Prefix of the tensors that hold a pool's further arrays."""
-
+MAX_IMAGE_SIZE = 512  # height and width in pixels
+_ARRAYS = "arrays."  # prefix of the tensors that hold a pool's further arrays
 _FIELDS: dict[str, type] = {
     "format": str,
     "format_version": int,
@@ -96,13 +92,11 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     contents = read_file(Path(path).expanduser())
     document, tensors, _ = _read(contents)
-    counts = [document["n_images"]]
-    names = document["class_names"]
-    if names:
-        counts = [int((tensors["labels"] == number).sum()) for number in range(len(names))]
+    names = document["class_names"] or [""]
+    labels = tensors.get("labels", np.zeros(document["n_images"], np.int32))
     return {
         "document": document,
-        "images_per_class": dict(zip(names or [""], counts, strict=True)),
+        "images_per_class": {name: int((labels == number).sum()) for number, name in enumerate(names)},
         "tensors": {
             name: {"shape": list(array.shape), "dtype": array.dtype.name, "bytes": array.nbytes}
             for name, array in sorted(tensors.items())

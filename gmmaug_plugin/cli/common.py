@@ -69,8 +69,8 @@ def check_output(path: Path, *, suffix: str | None = None) -> Path:
     """Refuse an output that could not be written, before the work starts; missing folders are allowed.
 
     Args:
-        path: A file with the suffix, as ".png", or a folder if there is no suffix.
-        suffix: See ``path``.
+        path: The output.
+        suffix: Suffix of a file, as ".png"; None if the output is a folder.
 
     Returns:
         The path, with "~" replaced by the home folder.
@@ -89,7 +89,7 @@ def check_output(path: Path, *, suffix: str | None = None) -> Path:
 
 @contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Discard messages that C libraries write to standard error about damaged files; ours still appear."""
+    """Discard messages that C libraries write to standard error about damaged files, not those of Python."""
     kept = os.dup(_STDERR)
     with (
         open(kept, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace") as ours,  # noqa: PTH123

@@ -16,7 +16,6 @@ from gmmaug_plugin.evaluation.usefulness import StudyOptions, study_usefulness
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting import FitOptions, fit
 from gmmaug_plugin.fitting.pipeline import make_detector, measure_pool
-from gmmaug_plugin.fitting.rerendering import rerender_for_report
 from gmmaug_plugin.mixtures import PCAMixture
 from gmmaug_plugin.photos import PhotoSet, load_photos
 from gmmaug_plugin.pool import Pool, load_model
@@ -85,23 +84,12 @@ def write_pool_report(
     photo_set = replace(photo_set, images=resize_images(photo_set.images, pool.image_size))
     detector = make_detector(photo_set)
     measurements = measure_pool(pool, photo_set, detector, features=features, quiet=quiet)
-    rerendered = eigen_images = None
-    if pool.record.model == "local":
-        rerendered = rerender_for_report(photo_set, pool.record.options, seed=pool.record.seed)
-    elif pool.record.model == "pca":
-        eigen_images = {
-            name: PCAMixture.from_arrays(pool.arrays, prefix=f"pca.{number}.").eigen_images
-            for number, name in enumerate(pool.class_names or ("",))
-        }
-    return write_report(
-        folder,
-        pool,
-        photo_set,
-        measurements,
-        detector=detector,
-        rerendered=rerendered,
-        eigen_images=eigen_images,
-    )
+    eigen_images = {
+        name: PCAMixture.from_arrays(pool.arrays, prefix=f"pca.{number}.").eigen_images
+        for number, name in enumerate(pool.class_names or ("",))
+        if pool.record.model == "pca"
+    }
+    return write_report(folder, pool, photo_set, measurements, detector=detector, eigen_images=eigen_images)
 
 
 @with_options(FitOptions, only=("model",))

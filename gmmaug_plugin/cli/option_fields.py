@@ -21,7 +21,7 @@ def with_options(
     and ``type`` (of the value, where the annotation allows several).
 
     Args:
-        options: The dataclass. Its options come before optional ones that the command declares.
+        options: The dataclass. Its options precede the optional ones of the command.
         only: Names of fields; empty for all.
         panel: Heading in the help text for options of experts.
     """
@@ -45,7 +45,7 @@ def with_options(
 
 
 def read_values(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that were given, by name. Digits become numbers where words are allowed as well."""
+    """Options that were given, by name. Text of digits becomes a number, as in ``--images 5``."""
     return {
         name: int(value) if isinstance(value, str) and value.isdecimal() else value
         for name, value in options.items()

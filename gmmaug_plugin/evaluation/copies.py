@@ -106,18 +106,11 @@ class Nearest:
         indices: int32 (n,), positions among the training photos.
         symmetries: int8 (n,), 0..7, how each photo is turned to be nearest, see :func:`turned`.
         ratios: float32 (n,), distance divided by the threshold of the class: an image below 1 is a copy.
-        training: The training photos, uint8 (m, size, size) or (m, size, size, 3).
     """
 
     indices: NDArray[np.int32]
     symmetries: NDArray[np.int8]
     ratios: Floats
-    training: Images
-
-    def photo(self, index: int) -> Images:
-        """The training photo nearest to an image, turned to match it: uint8 (size, size[, 3])."""
-        photo = self.training[self.indices[index]][None]
-        return np.ascontiguousarray(turned(photo, int(self.symmetries[index]))[0])
 
 
 class CopyDetector:
@@ -130,8 +123,8 @@ class CopyDetector:
         labels: Classes of the photos, int (n,); None if they have none, which counts as one class, 0.
 
     Raises:
-        NoDifferentPhotosError: No class has two different photos. (A single such class takes the smallest
-            threshold of the other classes.)
+        NoDifferentPhotosError: No class has two different photos. If only some have none, they take the
+            smallest threshold of the other classes.
         ValueError: The photos are not square or the labels are not one per photo.
         TypeError: The photos are not uint8 or the labels are not integers.
 
@@ -142,7 +135,6 @@ class CopyDetector:
     """
 
     def __init__(self, training: Images, labels: ArrayLike | None = None) -> None:
-        image_stack("training", training)
         self._training = training
         photos = self._comparable("training", training)
         self._members = _choose_compared(labels, len(training))
@@ -160,7 +152,7 @@ class CopyDetector:
                 one.thresholds = {space: min(other[space] for other in known) for space in SPACES}
 
     def of_class(self, code: int) -> "CopyDetector":
-        """The detector of one class, for images without labels; ``code`` is among the training labels."""
+        """A detector for images of one class, without labels; ``code`` is the label of its photos."""
         single = copy(self)
         single._training = self._training[self._members[code]]
         single._members = {0: np.arange(len(single._training))}
@@ -213,7 +205,6 @@ class CopyDetector:
 
         Arguments and errors are those of :meth:`ratios`.
         """
-        image_stack("images", images)
         gray = self._comparable("images", images)
         found = np.empty((len(SPACES), len(images)), _FOUND)
         for code, rows in self._rows(labels, len(images)).items():
@@ -223,12 +214,13 @@ class CopyDetector:
             near["distance"] /= np.array([[one.thresholds[space]] for space in SPACES], np.float32)
             found[:, rows] = near
         return {
-            space: Nearest(one["photo"], one["symmetry"], one["distance"], self._training)
+            space: Nearest(one["photo"], one["symmetry"], one["distance"])
             for space, one in zip(SPACES, found, strict=True)
         }
 
     def _comparable(self, name: str, images: Images) -> Images:
         """The images in grayscale, at the size at which they are compared."""
+        image_stack(name, images)
         size = self._training.shape[1]
         if images.shape[1:3] != (size, size):
             raise ValueError(f"{name} must be {size} x {size} pixels. Received: shape {images.shape}")
@@ -262,7 +254,7 @@ class _ClassPhotos:
     Attributes:
         thresholds: Space -> distance; empty if no two photos differ.
         real_rates: Share of the photos below the threshold, 0..1, in each of the three spaces.
-        n_real: Number of photos that thresholds are measured on; 0 likewise.
+        n_real: Number of photos that thresholds are measured on; 0 if no two photos differ.
     """
 
     def __init__(self, photos: Images, code: int) -> None:

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, svdvals
 from scipy.spatial.distance import cdist
 
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measures import Measure, judge_distance
 
 Features = NDArray[np.float64]
 
 NEIGHBOR = 3
 SLACK_COVERAGE = 5.0  # percentage points below the real figure that are good; more if two standard errors are
-SLACK_FRECHET = 2.0  # times the real figure that are good: sets of a hundred photos vary by as much
 
 _MANIFOLDS = "Kynkäänniemi et al., NeurIPS 2019, section 2, equations 1 and 2 (k = 3)"
 _FRECHET = "Heusel et al., NeurIPS 2017, equation 6; Dowson & Landau, 1982"
@@ -97,10 +96,7 @@ def measure_features(images: Features, photos: Features, reference: Features) ->
     precision = coverage(images, reference), coverage(photos, reference)
     recall = coverage(reference, images), coverage(reference, photos)
     value, real = frechet_distance(images, reference), frechet_distance(photos, reference)
-    good = value <= SLACK_FRECHET * real
-    outcome = "like photos"
-    if not good:
-        outcome = f"{value / max(real, 1e-9):.2g} times as different from photos as photos from each other"
+    good, outcome = judge_distance(value, real)
     verdict = f"As a whole, a network sees the images {outcome}."
     return [
         _as_measure("precision", "Images that resemble photos (precision)", precision, len(images)),

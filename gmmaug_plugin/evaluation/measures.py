@@ -3,6 +3,15 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+SLACK_DISTANCE = 2.0  # times the real figure that are good: further real photos rarely exceed it
+
+
+def judge_distance(value: float, real: float) -> tuple[bool, str]:
+    """Whether a distance is at most twice that between photos, and the comparison in words."""
+    if value <= SLACK_DISTANCE * real:
+        return True, "like the photos"
+    return False, f"{value / max(real, 1e-9):.2g} times as different from photos as photos from each other"
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from gmmaug_plugin.checks import image_stack
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measures import Measure, judge_distance
 from gmmaug_plugin.photos import to_grayscale
 
 Floats = NDArray[np.float32]
 
 SOURCE = "Karras et al., ICLR 2018, section 5; Rabin et al., SSVM 2011; Burt & Adelson, 1983"
-SLACK = 2.0  # times the real figure that are good: further real photos rarely exceed it
 
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 _SMALLEST_LEVEL = 16
@@ -85,8 +84,8 @@ def sliced_wasserstein(
 
     Args:
         images: uint8 (n, h, w) or (n, h, w, 3), n at least 2; luma is compared.
-        reference: The same of m images, of the same size; of the larger set only the first min(n, m) images
-            are compared. The smaller the sets, the larger the distance, also of real photos.
+        reference: m images of the same size. The first min(n, m) images of both sets are compared. The
+            smaller the sets, the larger the distance, also of real photos.
         n_projections: Random directions per level.
         n_patches: Patches per level of either set, approximately: all images have equally many.
 
@@ -148,12 +147,7 @@ def measure_sliced_wasserstein(
             sets = of_images, of_photos[order[:n]]
             figures.append(_distances(of_photos[order[n:]], sets, _N_PROJECTIONS // _N_SPLITS, rng))
         value, real = np.mean(figures, axis=0).tolist()
-        good = value <= SLACK * real
-        outcome = "like the photos"
-        if not good:
-            outcome = (
-                f"{value / max(real, 1e-9):.2g} times as different from photos as photos from each other"
-            )
+        good, outcome = judge_distance(value, real)
         scale, size = _scale_name(place, len(patches[0])), -(-photos.shape[1] // 2**place)
         name, title = f"sliced_wasserstein_{size}", f"{scale}, sliced Wasserstein distance at {size} pixels"
         verdict = f"{scale}: the images are {outcome}."

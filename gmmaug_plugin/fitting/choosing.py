@@ -35,11 +35,11 @@ def choose_options(
     *,
     quiet: bool,
 ) -> tuple[LocalOptions, dict[str, Any]]:
-    """Choose ``locality`` and ``detail`` of the local mixture, except those that are ``given`` by the user.
+    """Choose ``locality`` and ``detail`` of the local mixture, unless ``given`` by the user.
 
-    Each locality draws images from the photos that are not held back; the contrast of each band of detail in
-    them is scaled to that of the photos held back. The locality whose images are then nearest to the photos
-    held back is chosen, among those with few copies.
+    Each locality draws images from the photos that are not held back. Each band of detail in the images is
+    scaled by the factor that brings it nearest to the photos held back. Of the localities with few copies,
+    the one whose scaled images are nearest to the photos held back is chosen.
 
     Returns:
         The options, and how they were chosen, as JSON values for the record.
@@ -101,10 +101,7 @@ def _draw_candidate(
 
 
 def _nearest_detail(images: NDArray[np.uint8], reference: NDArray[np.uint8]) -> list[float]:
-    """The factor for each band of detail that brings images nearest to a reference.
-
-    The scales of the distance, finest first, are the bands and what is coarser.
-    """
+    """The factor of each band of detail that brings images nearest to a reference, coarsest band first."""
     distances = np.array([_distances(_scaled(images, [detail]), reference) for detail in DETAILS])
     n_bands = (images.shape[1] // MIN_SIDE).bit_length() - 1
     nearest = distances[:, :n_bands].argmin(axis=0)[::-1]

@@ -26,7 +26,7 @@ class ClassDrawing:
     """Everything that determines the images of one class.
 
     Attributes:
-        name: Name under which blocks are stored for ``resume``; differs between the drawings of a fit.
+        name: Name under which blocks are stored for ``resume``, unique within a fit.
         mixture: Draws one image.
         detector: Finds copies of the class's photos; None keeps every draw.
         seed: Seed of the fit and number of the class.
@@ -68,7 +68,7 @@ Draw = Callable[[ClassDrawing, int, Callable[[int], object]], Block]
 
 @contextmanager
 def drawer(workers: int, client: Any, unfinished: Unfinished) -> Iterator[Draw]:
-    """Start threads, or use the workers of a Dask cluster.
+    """Yield a function that draws in threads or on a Dask cluster, see :data:`Draw`.
 
     Args:
         workers: Number of threads, at least 1.
@@ -113,7 +113,7 @@ def _draw(
     n: int,
     advance: Callable[[int], object],
 ) -> Block:
-    """Draw the blocks that ``unfinished`` does not have, in any order, and join all."""
+    """Draw the blocks that are missing in ``unfinished``, in any order, and join all blocks."""
     blocks = {begin: unfinished.block(f"{drawing.name}-{begin}") for begin in range(0, n, BLOCK)}
     ends = {begin: min(begin + BLOCK, n) for begin, block in blocks.items() if block is None}
     advance(n - sum(end - begin for begin, end in ends.items()))

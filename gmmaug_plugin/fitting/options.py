@@ -1,20 +1,16 @@
 """Options of a fit, declared once: the command line is made from these fields."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from gmmaug_plugin.checks import one_of, real_number, whole_number
+from gmmaug_plugin.checks import one_of, option_field, real_number, whole_number
 from gmmaug_plugin.mixtures.options import MIN_SIDE, LocalOptions, MixtureOptions, PCAOptions
 from gmmaug_plugin.pool import MAX_IMAGE_SIZE
 
 MIN_IMAGES, MAX_IMAGES = 100, 1000  # of a class, with n_images="auto"
 MIXTURE_OPTIONS: Mapping[str, type[MixtureOptions]] = {"local": LocalOptions, "pca": PCAOptions}
-
-
-def _option(default: Any, text: str, **metadata: Any) -> Any:
-    return field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclass(frozen=True)
@@ -25,34 +21,34 @@ class FitOptions:
         ValueError: The value of an option is not allowed.
     """
 
-    image_size: int | None = _option(
+    image_size: int | None = option_field(
         None, "Height and width of the images, 16 to 512. [default: 128; square arrays keep their size]"
     )
-    color: bool = _option(False, "Draw in color. [default: grayscale]")
-    n_images: int | Literal["auto"] = _option(
+    color: bool = option_field(False, "Draw in color. [default: grayscale]")
+    n_images: int | Literal["auto"] = option_field(
         "auto",
         f"Images of each class; auto: as many as photos, {MIN_IMAGES} to {MAX_IMAGES}.",
         flag="--images",
         metavar="auto|N",
     )
-    symmetry: Literal["flip", "none"] = _option(
+    symmetry: Literal["flip", "none"] = option_field(
         "flip",
         "flip: mirrored photos are as good as photos. none: for letters and traffic signs.",
         choices=("flip", "none"),
     )
-    resize: Literal["stretch", "crop"] = _option(
+    resize: Literal["stretch", "crop"] = option_field(
         "stretch", "Make photos square by stretching or cropping.", choices=("stretch", "crop")
     )
-    seed: int = _option(0, "Seed of all drawing.")
-    model: Literal["local", "pca"] = _option(
+    seed: int = option_field(0, "Seed of all drawing.")
+    model: Literal["local", "pca"] = option_field(
         "local",
         "The mixture: local, over patches; pca, over whole images as in the original notebook.",
         choices=("local", "pca"),
     )
-    holdout: float = _option(0.15, "Share of photos held back to choose options by, 0 to 0.5.")
-    allow_copies: bool = _option(False, "Keep images that are copies of photos. [default: draw again]")
-    keep_photos: bool = _option(False, "Store the photos in the file too.")
-    measure: bool = _option(True, "Choose the mixture's options by measurement, and measure the pool.")
+    holdout: float = option_field(0.15, "Share of photos held back to choose options by, 0 to 0.5.")
+    allow_copies: bool = option_field(False, "Keep images that are copies of photos. [default: draw again]")
+    keep_photos: bool = option_field(False, "Store the photos in the file too.")
+    measure: bool = option_field(True, "Choose the mixture's options by measurement, and measure the pool.")
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -101,11 +97,6 @@ def as_json(options: FitOptions, mixture_options: MixtureOptions) -> dict[str, A
     """All options as JSON values, for the record."""
     values = {**asdict(options), **asdict(mixture_options)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def local_options(values: Mapping[str, Any]) -> LocalOptions:
-    """The local mixture's options in a record; defaults for missing ones."""
-    return LocalOptions(**{name: value for name, value in values.items() if name in _names(LocalOptions)})
 
 
 def _names(options: type[Any]) -> set[str]:

@@ -52,7 +52,7 @@ def fit(
             (n, h, w, 1) or (n, h, w, 3), uint8 or float in [0, 1], or a loaded
             :class:`~gmmaug_plugin.photos.PhotoSet` of square photos.
         labels: One per photo, for paths and arrays.
-        output: File to save the pool to as well. Until it is there, an interrupted fit can be resumed.
+        output: File to save the pool to. An interrupted fit can be resumed until this file is written.
         lossless: Save every gray level; see :meth:`~gmmaug_plugin.pool.Pool.save`.
         workers: Threads that draw; one per processor core if None.
         client: A ``distributed.Client``: its Dask cluster draws.
@@ -110,7 +110,7 @@ def fit(
 
 
 def make_detector(photo_set: PhotoSet) -> CopyDetector | None:
-    """A detector of copies of photos; None if no two photos of a class differ."""
+    """A detector of copies of photos; None if no class has two different photos."""
     try:
         return CopyDetector(photo_set.images, photo_set.labels)
     except NoDifferentPhotosError:
@@ -120,7 +120,7 @@ def make_detector(photo_set: PhotoSet) -> CopyDetector | None:
 def measure_pool(
     pool: Pool, photo_set: PhotoSet, detector: CopyDetector | None, *, features: bool | None, quiet: bool
 ) -> Measurements | None:
-    """Measure a pool beside its photos, which have its image size; None for too few images or photos."""
+    """Measure a pool and its photos, both of one size; None if there are too few images or photos."""
     if len(photo_set.images) < FEWEST_PHOTOS or len(pool) < MIN_MEASURED:
         return None
     return measure_images(
@@ -190,7 +190,6 @@ def _make_record(
         for name, block in blocks.items()
         if block.n_copies
     ]
-    chosen = choices.get("local", {})
     return FitRecord(
         model=options.model,
         options=as_json(options, mixture_options),
@@ -198,8 +197,6 @@ def _make_record(
         photos_per_class=photos_per_class,
         n_skipped=len(photo_set.skipped),
         photos=photo_set.fingerprint,
-        held_back=chosen.get("held_back", ""),
-        n_held_back=chosen.get("n_held_back", 0),
         choices=choices,
         redrawn={name: block.n_redrawn for name, block in blocks.items()},
         notes=tuple(notes),
@@ -234,7 +231,7 @@ def _make_pool(
 
 
 def _with_measures(pool: Pool, photo_set: PhotoSet, detector: CopyDetector | None, *, quiet: bool) -> Pool:
-    """The pool with measures in its record; measures in a network's features are for reports only."""
+    """The pool with measures in its record. Only reports measure in the features of a network."""
     record = pool.record
     if pool.image_size != photo_set.images.shape[1]:
         photo_set = replace(photo_set, images=resize_images(photo_set.images, pool.image_size))

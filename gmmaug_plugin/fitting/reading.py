@@ -1,4 +1,4 @@
-"""Photos for a fit: read at the side that is drawn, and sorted by class."""
+"""Photos for a fit, at the size at which the mixture draws, and their rows by class."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from gmmaug_plugin.resizing import resize_images
 def read_photos(
     photos: Photos | PhotoSet, labels: Labels | None, options: FitOptions, *, strict: bool, quiet: bool
 ) -> tuple[PhotoSet, FitOptions]:
-    """Read photos at the side that is drawn.
+    """Read photos at the size at which the mixture draws.
 
     Returns:
         The photos, and the options with the pool's ``image_size``, ``color`` and ``resize``.
@@ -64,7 +64,7 @@ def _check_photo_set(photos: PhotoSet, options: FitOptions) -> None:
 
 
 def drawn_side(image_size: int, model: str) -> int:
-    """Side in pixels that images of a size are drawn at: for the local mixture the next larger 16·2^k."""
+    """Side at which the mixture draws: for "local" the first of 16, 32, ..., 512 that reaches the size."""
     if model == "pca":
         return image_size
     side = MIN_SIDE

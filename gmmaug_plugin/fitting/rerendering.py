@@ -1,7 +1,6 @@
 """Re-rendering: the layout of a photo, drawn anew from the other photos of its class."""
 
 import os
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import real_number, whole_number
-from gmmaug_plugin.fitting.options import FitOptions, local_options
-from gmmaug_plugin.fitting.reading import drawn_side, read_photos, rows_by_class
+from gmmaug_plugin.fitting.options import FitOptions
+from gmmaug_plugin.fitting.reading import read_photos, rows_by_class
 from gmmaug_plugin.mixtures import LocalMixture, LocalOptions
 from gmmaug_plugin.photos import Labels, PhotoError, Photos, PhotoSet, near_duplicates, read_photo
 from gmmaug_plugin.pool import Label, class_number
@@ -21,8 +20,6 @@ from gmmaug_plugin.threads import core_count, limited_threads
 Images = NDArray[np.uint8]
 
 MIN_STRENGTH = 0.05  # less noise reproduces the layout, and so near-duplicates of the photo
-REPORT_STRENGTHS = (0.2, 0.5, 0.8)
-MAX_REPORTED = 8  # photos that a report re-renders, over all classes; at least one of each class
 
 
 def vary(
@@ -43,13 +40,13 @@ def vary(
     Patches of the photo, of its mirror image and of their near-duplicates are left out.
 
     Args:
-        photo: A file, or an image: uint8 (size, size) or (size, size, 3), as the photos.
+        photo: A file, or an image: uint8 (size, size), or (size, size, 3) if the photos are in color.
         photos: Photos to draw from, as :func:`gmmaug_plugin.fit` takes them; the photo may be one of them.
         labels: One per photo, for paths and arrays.
         label: The photo's class, by name or number. None takes the name of its folder, or the class of a
             near-duplicate among the photos.
         n: Number of images, at least 1.
-        strength: Distance from the layout, in [0.05, 1]: about 0.12 keeps it, 0.6 keeps little of it.
+        strength: Distance from the layout, in [0.05, 1]: 0.12 keeps most of it, 0.6 little.
         seed: A non-negative int.
         workers: Threads that draw; one per processor core if None.
         quiet: Show no progress.
@@ -81,63 +78,21 @@ def vary(
         original = resize_images(np.asarray(photo)[None], side)[0]
     number = _class_of(photo, original, photo_set, label)
     others = photo_set.images[list(rows_by_class(photo_set).values())[number]]
-    calls = [(strength, (seed, index)) for index in range(n)]
-    images = _rerender(original, others, fit_options.symmetry, LocalOptions(), calls, n_workers)
-    if images is None:
+    groups = near_duplicates(np.concatenate([others, original[None]]))
+    same = np.flatnonzero(groups[:-1] == groups[-1]).tolist()
+    if len(same) == len(others):
         raise PhotoError(
             "Re-rendering needs another photo of the class: add photos. Received: none but the photo itself"
         )
+    mirror = fit_options.symmetry == "flip"
+    mixture = LocalMixture(others, mirror=mirror, options=LocalOptions(), groups=groups[:-1])
+
+    def draw(index: int) -> Images:
+        return mixture.rerender(original, strength, (seed, index), without=same)
+
+    with limited_threads(), ThreadPoolExecutor(n_workers) as threads:
+        images = np.stack(list(threads.map(draw, range(n))))
     return resize_images(images, fit_options.image_size or side)
-
-
-def rerender_for_report(
-    photo_set: PhotoSet, options: Mapping[str, Any], *, seed: int
-) -> tuple[NDArray[np.intp], dict[float, Images]]:
-    """Re-render some photos of all classes with the options in a pool's record.
-
-    Returns:
-        Rows of the photos (m,), and by strength their re-renderings, uint8 (m, size, size[, 3]). Classes
-        without two different photos are left out.
-    """
-    size = int(photo_set.images.shape[1])
-    symmetry, mixture_options = options.get("symmetry", "flip"), local_options(options)
-    classes = rows_by_class(photo_set).values()
-    chosen: list[int] = []
-    drawn: list[Images] = []
-    for number, rows in enumerate(classes):
-        photos = resize_images(photo_set.images[rows], drawn_side(size, "local"))
-        order = np.random.default_rng([seed, number]).permutation(len(rows))
-        for place in np.sort(order[: max(1, MAX_REPORTED // len(classes))]):
-            calls = [(strength, (seed, int(rows[place]))) for strength in REPORT_STRENGTHS]
-            images = _rerender(photos[place], photos, symmetry, mixture_options, calls, core_count())
-            if images is not None:
-                chosen.append(int(rows[place]))
-                drawn.append(resize_images(images, size))
-    if not drawn:
-        return np.empty(0, np.intp), {}
-    return np.array(chosen), dict(zip(REPORT_STRENGTHS, np.stack(drawn, axis=1), strict=True))
-
-
-def _rerender(
-    photo: Images,
-    photos: Images,
-    symmetry: str,
-    options: LocalOptions,
-    calls: Sequence[tuple[float, tuple[int, int]]],
-    workers: int,
-) -> Images | None:
-    """Re-render a photo at strengths and seeds, from photos that differ from it; None if there is none."""
-    groups = near_duplicates(np.concatenate([photos, photo[None]]))
-    same = np.flatnonzero(groups[:-1] == groups[-1]).tolist()
-    if len(same) == len(photos):
-        return None
-    mixture = LocalMixture(photos, mirror=symmetry == "flip", options=options, groups=groups[:-1])
-
-    def draw(call: tuple[float, tuple[int, int]]) -> Images:
-        return mixture.rerender(photo, *call, without=same)
-
-    with limited_threads(), ThreadPoolExecutor(workers) as threads:
-        return np.stack(list(threads.map(draw, calls)))
 
 
 def _class_of(

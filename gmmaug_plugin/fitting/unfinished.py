@@ -31,7 +31,7 @@ class Block:
     Attributes:
         images: uint8 (n, size, size) or (n, size, size, 3).
         n_redrawn: Number of draws that were refused as copies.
-        n_copies: Number of images that are copies nevertheless, since every draw was one.
+        n_copies: Number of images that are copies, since all their draws were.
     """
 
     images: NDArray[np.uint8]
@@ -44,7 +44,7 @@ class Unfinished:
 
     Args:
         settings: JSON values that determine the images, apart from the photos.
-        photo_set: The photos. Other photos or settings have another folder.
+        photo_set: The photos; the folder's name is a hash of photos and settings.
         resume: Keep the blocks of an earlier fit; otherwise remove them.
     """
 

@@ -1,11 +1,4 @@
-"""Gaussian-mixture images in the batches that Keras trains on.
-
-:class:`GMMSequence` replaces arrays or another ``keras.utils.PyDataset`` in ``fit``:
-
-    >>> from gmmaug_plugin.keras import GMMSequence
-    >>> batches = GMMSequence(x, y, model="flowers.safetensors", ratio=0.25)  # doctest: +SKIP
-    >>> network.fit(batches, epochs=20)  # doctest: +SKIP
-"""
+"""Images of a pool in the batches that Keras trains on: :class:`GMMSequence`."""
 
 from gmmaug_plugin.extras import require
 

@@ -1,4 +1,4 @@
-"""Real batches: out of arrays as a ``PyDataset``, and the batches of any ``PyDataset`` as arrays."""
+"""Batches of real images, from arrays or from a ``PyDataset``."""
 
 from typing import Any
 
@@ -6,15 +6,12 @@ import numpy as np
 from keras.utils import PyDataset
 from numpy.typing import ArrayLike, NDArray
 
-Batch = tuple[NDArray[Any], ...]
-"""Images; with labels if there are any; with sample weights if there are any."""
-
-_ORDER = 1
-"""Last word of the seed of an epoch's order, so that it shares no random numbers with a batch's."""
+Batch = tuple[NDArray[Any], ...]  # images, labels if any, sample weights if any
+_ORDER = 1  # last word of the seed of an epoch's order; differs from that of a batch's order
 
 
 class ArrayBatches(PyDataset):
-    """Batches out of arrays: each image once an epoch.
+    """Batches of arrays: each image once an epoch.
 
     Args:
         arrays: Images, labels and sample weights of one length.
@@ -65,7 +62,7 @@ def as_arrays(x: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | None
             "x must be images (n, h, w) or (n, h, w, channels), at least one, or a keras.utils.PyDataset. "
             f"Received: {type(x).__name__} of shape {images.shape}"
         )
-    return _same_length((images, *(np.asarray(part) for part in (y, sample_weight) if part is not None)))
+    return as_batch((images, y, sample_weight))
 
 
 def as_batch(batch: Any) -> Batch:
@@ -79,15 +76,11 @@ def as_batch(batch: Any) -> Batch:
         parts.pop()
     if not 1 <= len(parts) <= 3 or any(part is None or isinstance(part, dict) for part in parts):
         raise ValueError(
-            "The dataset given must give x, (x, y) or (x, y, sample_weight). "
+            "Batches must be arrays x, (x, y) or (x, y, sample_weight). "
             f"Received: {type(batch).__name__} of {[type(part).__name__ for part in parts]}"
         )
-    return _same_length(tuple(np.asarray(part) for part in parts))
-
-
-def _same_length(arrays: Batch) -> Batch:
-    lengths = [array.shape[:1] for array in arrays]
-    if lengths.count(lengths[0]) != len(lengths):
+    arrays = tuple(np.asarray(part) for part in parts)
+    if len({array.shape[:1] for array in arrays}) > 1:
         raise ValueError(
             "Images, labels and sample weights must have the same length. "
             f"Received: shapes {[array.shape for array in arrays]}"

@@ -17,15 +17,13 @@ from gmmaug_plugin.layout import ImageLayout, reshape_images
 from gmmaug_plugin.mixing import check_ratio, split_batch, synthetic_beside
 from gmmaug_plugin.pool import Pool, as_pool
 
-_BATCH = 0
-"""Last word of the seed of a batch's order."""
+_BATCH = 0  # last word of the seed of a batch's order
 
+# Positions in the pool's order between the epochs of a dataset of unknown length: the multiplier of Knuth's
+# multiplicative hash, so that epochs begin far from each other.
 _ENDLESS_EPOCH = 2_654_435_769
-"""Positions in the pool's order between the epochs of a dataset of unknown length: the multiplier of Knuth's
-multiplicative hash, so that epochs begin far from each other."""
 
-_KERAS_WORKER = "Keras_worker_"
-"""How Keras begins the names of its worker processes."""
+_KERAS_WORKER = "Keras_worker_"  # beginning of the names of Keras' worker processes
 
 
 class GMMSequence(PyDataset):
@@ -120,10 +118,7 @@ class GMMSequence(PyDataset):
             self._real = ArrayBatches(first, self._n_full, self._seed if self._shuffle else None)
             n_full, rest = divmod(len(first[0]), self._n_full)
             self._per_epoch = n_full * self._stride + synthetic_beside(rest, ratio)
-        self._value_range = value_range
-        self._layout, self._labels = self._check(first)
-        # Later batches of a dataset must have the value range of the first one.
-        self._value_range = self._layout.white
+        self._layout, self._labels = self._check(first, value_range)
         self._images = reshape_images(self._pool.images, self._layout.size, self._layout.channels)
 
     @property
@@ -152,16 +147,17 @@ class GMMSequence(PyDataset):
         self._epoch += 1
         self._real.on_epoch_end()
 
-    def _check(self, real: Batch) -> tuple[ImageLayout, LabelEncoding | None]:
+    def _check(self, real: Batch, value_range: float | None) -> tuple[ImageLayout, LabelEncoding | None]:
         """Return layout and label encoding of real images after checking them."""
         if real[0].ndim == 3 and real[0].shape[2] in (1, 3):
             raise ValueError(f"Images must be stacked: (n, h, w, channels). Received: shape {real[0].shape}")
-        layout = ImageLayout.of(real[0], value_range=self._value_range)
+        layout = ImageLayout.of(real[0], value_range=value_range)
         return layout, LabelEncoding.of(real[1], self._pool.class_names) if len(real) > 1 else None
 
     def _mix(self, real: Batch, index: int) -> Batch:
-        # Arrays were checked as a whole.
-        layout, labels = (self._layout, self._labels) if self._n_full else self._check(real)
+        layout, labels = self._layout, self._labels
+        if not self._n_full:  # arrays were checked as a whole; a dataset's batches have the first one's range
+            layout, labels = self._check(real, layout.white)
         n_real = len(real[0])
         n_synthetic = self._stride if n_real == self._n_full else synthetic_beside(n_real, self._ratio)
         if not n_synthetic:

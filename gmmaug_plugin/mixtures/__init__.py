@@ -1,4 +1,4 @@
-"""Mixtures: the distributions that the images of one class are drawn from. They know arrays only."""
+"""Mixtures: distributions from which images of one class are drawn. They take and return arrays only."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ __all__ = [
 ]
 
 Mixture = LocalMixture | PCAMixture
-"""Has ``draw(seed)``, ``arrays(prefix)``, ``choice`` (JSON for the record, or None) and ``notes``."""
 
 
 def make_mixture(
@@ -31,7 +30,7 @@ def make_mixture(
     seed: int = 0,
     groups: NDArray[np.int32] | None = None,
 ) -> Mixture:
-    """Make the mixture of one class that the type of the options asks for.
+    """Make the mixture of one class: a local one for ``LocalOptions``, a PCA mixture for ``PCAOptions``.
 
     Args:
         photos: uint8 (n, S, S) or (n, S, S, 3); see :class:`LocalMixture` and :meth:`PCAMixture.fit`.

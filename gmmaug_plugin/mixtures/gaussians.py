@@ -1,9 +1,8 @@
 """A Gaussian mixture: drawing, densities, and two ways to fit it.
 
-:func:`fit_diagonal` fits with scikit-learn. :func:`fit_full` computes the values of scikit-learn's full
-covariances many times as fast: a covariance of m points in q > m dimensions is ``reg_covar * I`` plus a
-matrix of rank below m, so the steps of expectation maximisation need products of m rows instead of
-factorisations of q x q matrices.
+:func:`fit_diagonal` calls scikit-learn. :func:`fit_full` gives the same full covariances as scikit-learn, but
+many times faster: a covariance of m points in q > m dimensions is ``reg_covar * I`` plus a matrix of rank
+below m, so expectation maximisation needs products of m rows instead of factorisations of q x q matrices.
 """
 
 from dataclasses import dataclass
@@ -84,9 +83,8 @@ def fit_diagonal(
     """
     from sklearn.mixture import GaussianMixture
 
-    estimator = GaussianMixture(n_components, covariance_type="diag", reg_covar=floor, random_state=seed).fit(
-        points
-    )
+    estimator = GaussianMixture(n_components, covariance_type="diag", reg_covar=floor, random_state=seed)
+    estimator.fit(points)
     factors = (np.empty((0, points.shape[1])),) * n_components
     found = Gaussians(estimator.weights_, estimator.means_, estimator.covariances_, factors)
     return found, float(estimator.score(points))

@@ -20,11 +20,8 @@ Floats = NDArray[np.float32]
 Codes = NDArray[np.int32]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-AS_KEPT = -2
-"""Value of ``search``: the codes given are the only candidates."""
-
-AROUND_KEPT = -1
-"""Value of ``search``: candidates are the codes found before, the places around, and the neighbours' best."""
+AS_KEPT = -2  # value of ``search``: the codes given are the only candidates
+AROUND_KEPT = -1  # value of ``search``: the candidates that :func:`_around` lists
 
 _FAR = np.float32(3e38)
 _ZERO = np.float32(0)
@@ -295,13 +292,13 @@ def anneal(
     zeros, total = np.zeros(size * size, np.float32), np.empty((channels, side, side), np.float32)
     distances, nearest = np.empty(most, np.float32), np.empty(keep, np.float32)
     weights = np.empty((grid * grid, keep), np.float32)
-    found, spare = np.empty((grid * grid, keep), np.int32), np.empty((grid * grid, keep), np.int32)
     flat, sums = views.reshape(-1), total.reshape(-1)
     for step in range(len(sigmas) - 1):
         sigma = sigmas[step]
         variance = sigma * sigma + np.float32(bandwidth * bandwidth)
         share = np.float32(bandwidth * bandwidth) / variance
         scale = np.float32(gain) if sigma < _GAIN_BELOW else _ONE
+        found = np.empty((grid * grid, keep), np.int32)
         for k in range(len(sums)):
             sums[k] = _ZERO
         for p in range(grid * grid):
@@ -323,5 +320,4 @@ def anneal(
             _blend(patch, mean, share, window, y, x, total)
         _step(image, total, cover, sigmas[step + 1] / sigma)
         kept = found
-        found, spare = spare, found
     return kept, weights

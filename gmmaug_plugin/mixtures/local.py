@@ -21,8 +21,7 @@ from gmmaug_plugin.checks import image_stack, real_number
 from gmmaug_plugin.mixtures.options import MAX_SIDE, MAX_STRENGTH, MIN_SIDE, MIN_STRENGTH, LocalOptions
 from gmmaug_plugin.mixtures.pyramid import pyramid, with_detail
 
-_CONSIDERED = 200
-"""Random views from which those of an image are selected; selecting from all makes images more alike."""
+_CONSIDERED = 200  # random views to select an image's views from; more of them make images more alike
 
 
 class LocalMixture:

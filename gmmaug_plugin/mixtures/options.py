@@ -1,25 +1,14 @@
 """Options of the mixtures: the single place that declares them, their defaults, ranges and help texts."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
 
-from gmmaug_plugin.checks import one_of, real_number, whole_number
+from gmmaug_plugin.checks import one_of, option_field, real_number, whole_number
 
-MIN_SIDE = 16
-"""Side of the coarsest level of the local mixture, and of the smallest images."""
-
-MAX_SIDE = 512
-"""Side of the largest images that the local mixture draws."""
-
-MIN_STRENGTH, MAX_STRENGTH = 0.04, 3.0
-"""Range of ``strength``: at the upper end the noise hides the layout completely."""
-
+MIN_SIDE = 16  # of the coarsest level of the local mixture, and of the smallest images
+MAX_SIDE = 512  # of the largest images that the local mixture draws
+MIN_STRENGTH, MAX_STRENGTH = 0.04, 3.0  # at 3 the noise hides the layout completely
 _MAX_BANDS = 5  # of detail: one for each side above 16, up to 512
-
-
-def _option(default: Any, text: str, **metadata: Any) -> Any:
-    """A dataclass field; the text is also the help of the command line."""
-    return field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclass(frozen=True)
@@ -32,17 +21,19 @@ class LocalOptions:
         ValueError: A value is out of range.
     """
 
-    views: int = _option(16, "Photos or mirror images that one image is made of.")
-    strength: float = _option(
+    views: int = option_field(16, "Photos or mirror images that one image is made of.")
+    strength: float = option_field(
         0.8, "Noise added to a photo for an image's layout; larger: newer layouts, less coherent."
     )
-    locality: float = _option(0.8, "Noise below which patches shrink; larger: fewer copies, weaker layout.")
-    detail: float | tuple[float, ...] = _option(
+    locality: float = option_field(
+        0.8, "Noise below which patches shrink; larger: fewer copies, weaker layout."
+    )
+    detail: float | tuple[float, ...] = option_field(
         1.25, "Factor of the contrast of detail at sides above 16; 1: that of blended patches.", type=float
     )
-    bandwidth: float = _option(0.0, "Standard deviation of each patch's Gaussian, gray levels in 0..1.")
-    gain: float = _option(2.0, "Largest factor of the contrast of mean patches.")
-    steps: int = _option(20, "Steps from noise to an image of side 16.")
+    bandwidth: float = option_field(0.0, "Standard deviation of each patch's Gaussian, gray levels in 0..1.")
+    gain: float = option_field(2.0, "Largest factor of the contrast of mean patches.")
+    steps: int = option_field(20, "Steps from noise to an image of side 16.")
 
     draws_copies: ClassVar[bool] = False
     """Whether the mixture is meant to draw copies of photos, so that none are refused."""
@@ -73,14 +64,16 @@ class PCAOptions:
         ValueError: A value is out of range.
     """
 
-    n_components: int | str = _option(
+    n_components: int | str = option_field(
         "auto", 'Gaussians: a number, a range to scan like "1:600:10", or "auto".'
     )
-    criterion: Literal["aic", "bic"] = _option(
+    criterion: Literal["aic", "bic"] = option_field(
         "aic", "Criterion that chooses the number of Gaussians.", choices=("aic", "bic")
     )
-    variance: float = _option(0.99, "Share of the variance that principal components keep, or their number.")
-    recipe: Literal["seed"] | None = _option(
+    variance: float = option_field(
+        0.99, "Share of the variance that principal components keep, or their number."
+    )
+    recipe: Literal["seed"] | None = option_field(
         None, "seed: the original notebook; only n_components and criterion apply then.", choices=("seed",)
     )
 

@@ -1,10 +1,10 @@
 """The notebook's mixture made sound: Gaussians over the principal components of grayscale photos.
 
 Photos become codes of a few hundred principal components (PCA). A Gaussian mixture is fitted to the codes;
-an information criterion chooses its number of components. The noise floor s^2 is the mean square of the part
-of one half of the photos that the principal components of the other half do not explain: the least variance
-in every direction of the codes, and the variance of a pixel outside of them (probabilistic PCA: M. E. Tipping
-and C. M. Bishop, *JRSS B* 61, 1999, section 3).
+an information criterion chooses its number of components. The noise floor s^2 is the mean squared error of
+one half of the photos when rebuilt from the principal components of the other half. It is the least
+variance of the codes in every direction, and the variance of a pixel outside the principal components
+(probabilistic PCA: M. E. Tipping and C. M. Bishop, *JRSS B* 61, 1999, section 3).
 """
 
 import warnings
@@ -149,7 +149,7 @@ class PCAMixture:
         return np.asarray(np.rint(np.clip(gray, 0.0, 255.0)), np.uint8)
 
     def score_samples(self, images: ArrayLike) -> NDArray[np.float64]:
-        """Log-density of images, proper over all images (S, S) of gray levels.
+        """Log-density of images; the density integrates to 1 over all images (S, S) of real gray levels.
 
         It is the density of the codes, times the Jacobian of the principal images, times white noise of
         ``noise_variance`` outside of them.

@@ -32,7 +32,7 @@ class PrincipalComponents:
         return (self._centred(photos) @ self.rows.T).astype(np.float64)
 
     def residual(self, photos: NDArray[np.uint8]) -> float:
-        """Mean square of the part of photos outside the rows, per direction, gray levels squared."""
+        """Mean squared error of photos rebuilt from the rows, per direction left out, gray levels squared."""
         energy = float(np.square(self._centred(photos), dtype=np.float64).sum())
         missing = energy - float(np.square(self.codes(photos)).sum())
         q, D = self.rows.shape
@@ -80,7 +80,7 @@ def principal_components(
 def cross_fitted_residual(
     photos: NDArray[np.uint8], n_rows: int, *, mirror: bool, rng: np.random.Generator
 ) -> float:
-    """Residual of one half of the photos (n, S, S) outside the principal components of the other half."""
+    """Residual of one half of the photos (n, S, S) from the principal components of the other half."""
     order = rng.permutation(len(photos))
     halves = order[: len(photos) // 2], order[len(photos) // 2 :]
     found = [

@@ -29,12 +29,12 @@ def doubled(image: Floats) -> Floats:
 
 
 def with_detail(images: Floats, least: int, gains: Sequence[float]) -> Floats:
-    """Images whose bands of detail are scaled: what each side adds to half the side.
+    """Scale bands of detail. The band of a side is what an image loses at half that side.
 
     Args:
         images: float32 (..., side, side).
-        least: The side whose content stays.
-        gains: Factors for the bands of sides 2 ``least``, 4 ``least``, ...; the last one goes on.
+        least: The smallest side; the image at this side stays unchanged.
+        gains: Factors for the bands of sides 2 ``least``, 4 ``least``, ...; the last applies to larger sides.
 
     Returns:
         float32 (..., side, side).

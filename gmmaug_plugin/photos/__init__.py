@@ -4,7 +4,7 @@ from gmmaug_plugin.photos.duplicates import near_duplicates
 from gmmaug_plugin.photos.holdout import split_holdout
 from gmmaug_plugin.photos.labels import Labels
 from gmmaug_plugin.photos.loading import Photos, load_photos, read_photo
-from gmmaug_plugin.photos.photo_set import PhotoError, PhotoSet, SkippedPhoto, digests_of, printable
+from gmmaug_plugin.photos.photo_set import PhotoError, PhotoSet, SkippedPhoto, printable
 from gmmaug_plugin.photos.pixels import to_color, to_grayscale
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "PhotoSet",
     "Photos",
     "SkippedPhoto",
-    "digests_of",
     "load_photos",
     "near_duplicates",
     "printable",

@@ -1,4 +1,4 @@
-"""One photo file to pixels, or to the reason why it cannot be used."""
+"""Decode one photo file, or find the reason why it cannot be used."""
 
 import hashlib
 import io
@@ -15,12 +15,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from gmmaug_plugin.photos.photo_set import PhotoError, printable
 from gmmaug_plugin.resizing import Resize, resize_images
 
-MAX_PIXELS = 100_000_000
-"""Photos with more pixels are refused by their header, before they are decoded."""
-
-MAX_BYTES = 1_000_000_000
-"""Larger files are refused unread."""
-
+MAX_PIXELS = 100_000_000  # of a photo; its header is checked before it is decoded
+MAX_BYTES = 1_000_000_000  # of a file; larger files are not read
 # EPS is left out because it starts an external interpreter, and formats without a signature because any
 # text file may pass for them. HEIF and JXL need a plugin of Pillow.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM")
@@ -34,13 +30,8 @@ def decode_file(
     """Decode a file into an upright photo.
 
     Transparent photos are laid over white, 16-bit photos are scaled to 8 bits, and an animation gives its
-    first frame. Gray is the luma of ITU-R BT.601, as in Pillow.
-
-    Args:
-        path: The file.
-        size: Height and width of the result in pixels; None keeps the photo's own.
-        resize: How the photo is made square.
-        color: Keep color.
+    first frame. Gray is the luma of ITU-R BT.601, as in Pillow. The arguments are those of
+    :func:`gmmaug_plugin.photos.read_photo`, already checked.
 
     Returns:
         uint8 (height, width), or (height, width, 3) with ``color``, values 0..255; and the SHA-256 of the
@@ -48,10 +39,6 @@ def decode_file(
 
     Raises:
         PhotoError: If the file is not a usable photo. The message is the reason, a few words, safe to print.
-
-    Example:
-        >>> decode_file(Path("rose.jpg"))[0].shape  # doctest: +SKIP
-        (240, 320)
     """
     try:
         _check_file(path)

@@ -26,14 +26,10 @@ from scipy.sparse.csgraph import connected_components
 from gmmaug_plugin.photos.pixels import to_grayscale
 from gmmaug_plugin.resizing import resize_images
 
-MAX_DIFFERENT_BITS = 8
-
-_LEAST_PRODUCT = 64 - 2 * MAX_DIFFERENT_BITS
+_LEAST_PRODUCT = 64 - 2 * 8  # of two hashes that differ in at most 8 bits
 _HASHED_SIZE = 32
 _FREQUENCIES = 8
-_LEAST_COEFFICIENT = 2.0
-"""In gray levels of 255. The sign of a smaller coefficient is rounding."""
-
+_LEAST_COEFFICIENT = 2.0  # gray levels; the sign of a smaller coefficient is a rounding error
 _AT_ONCE = 256
 
 

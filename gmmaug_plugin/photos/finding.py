@@ -1,4 +1,4 @@
-"""Candidates for photos in a folder, and the classes that its sub-folders stand for."""
+"""Find the files in a folder that may be photos, and their classes, one per sub-folder."""
 
 import os
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class FoundFiles:
     """Files that may be photos.
 
     Attributes:
-        paths: The candidates, in the order in which photos are loaded.
+        paths: The files, in the order in which photos are loaded.
         names: Their names in messages; safe to print.
         labels: int32 (n,), indices into ``class_names``; None without classes.
         class_names: Names in label order; empty without classes.
-        skipped: Files and folders that are no candidates, with reasons.
+        skipped: Files and folders that were left out, with reasons.
     """
 
     paths: list[Path]
@@ -32,7 +32,7 @@ class FoundFiles:
 
 
 def find_files(root: Path) -> FoundFiles:
-    """List the candidates in a folder, without opening them.
+    """List the files in a folder that may be photos, without opening them.
 
     If any sub-folder contains a file, every sub-folder is a class: files below it belong to the class, and
     loose files beside the sub-folders are skipped. Any other folder is flat. Hidden files and folders are
@@ -43,7 +43,7 @@ def find_files(root: Path) -> FoundFiles:
         root: The folder.
 
     Returns:
-        The candidates, class by class and sorted by path within each.
+        The files, class by class and sorted by path within each.
 
     Raises:
         PhotoError: If the folder or a class folder cannot be read, or a class folder is empty or has a name

@@ -1,4 +1,4 @@
-"""Labels as integers or strings to class numbers and class names."""
+"""Convert labels, integers or strings, to class numbers and class names."""
 
 from collections.abc import Sequence
 from typing import Any

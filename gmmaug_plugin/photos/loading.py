@@ -1,4 +1,4 @@
-"""Folders, files and arrays of photos to a :class:`PhotoSet`."""
+"""Load folders, files and arrays of photos into a :class:`PhotoSet`."""
 
 import os
 import warnings
@@ -24,8 +24,7 @@ from gmmaug_plugin.threads import core_count
 Photos = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | NDArray[Any]
 
 _FILE_IMAGE_SIZE = 128
-_MAX_THREADS = 8
-"""Each thread may hold a photo of 100 million pixels."""
+_MAX_THREADS = 8  # each may hold a photo of 100 million pixels
 
 
 def load_photos(
@@ -81,7 +80,9 @@ def load_photos(
     """
     _check_size(image_size, resize)
     whole_number("min_photos", min_photos, 1)
+    received = f"a {type(source).__name__}"
     if isinstance(source, str | os.PathLike):
+        received = repr(str(source))
         path = Path(source).expanduser()
         if path.suffix.lower() in (".npy", ".npz") and not path.is_dir():
             photos = _from_array_file(path, labels, image_size, resize, color)
@@ -96,8 +97,7 @@ def load_photos(
             "Photos must be a folder, a .npy or .npz file, a list of paths or an array. "
             f"Received: {type(source)}"
         )
-    by_path = isinstance(source, str | os.PathLike)
-    _check_enough(photos, min_photos, repr(str(source)) if by_path else f"a {type(source).__name__}")
+    _check_enough(photos, min_photos, received)
     return photos
 
 

@@ -1,4 +1,4 @@
-"""What reading photos gives: a set of photos, the files that were skipped, or an error."""
+"""Results of reading photos: a set of photos, the files that were skipped, or an error."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -66,7 +66,9 @@ class PhotoSet:
 
     def __post_init__(self) -> None:
         if not self.digests:
-            object.__setattr__(self, "digests", digests_of(self.images))
+            shape = f"{self.images.shape[1:]}".encode()
+            digests = tuple(hashlib.sha256(shape + image.tobytes()).hexdigest() for image in self.images)
+            object.__setattr__(self, "digests", digests)
 
     @property
     def fingerprint(self) -> str:
@@ -100,17 +102,3 @@ class PhotoSet:
             labels=None if self.labels is None else self.labels[positions],
             digests=tuple(self.digests[position] for position in positions),
         )
-
-
-def digests_of(images: NDArray[np.uint8]) -> tuple[str, ...]:
-    """Return the SHA-256 of every image's shape and pixels, 64 hexadecimal digits each.
-
-    Args:
-        images: uint8 (n, height, width) or (n, height, width, 3).
-
-    Example:
-        >>> digests_of(np.zeros((1, 2, 2), np.uint8))[0][:8]
-        '660c5b93'
-    """
-    shape = f"{images.shape[1:]}".encode()
-    return tuple(hashlib.sha256(shape + image.tobytes()).hexdigest() for image in images)

@@ -1,4 +1,4 @@
-"""Arrays of images to 8-bit grayscale or 8-bit color."""
+"""Convert arrays of images to 8-bit grayscale or 8-bit color."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,8 +41,7 @@ def to_color(images: ArrayLike) -> NDArray[np.uint8]:
         uint8 (n, height, width, 3), values 0..255. Color of 8 bits is returned without a copy.
 
     Raises:
-        ValueError: As :func:`to_grayscale`.
-        TypeError: As :func:`to_grayscale`.
+        ValueError, TypeError: As for :func:`to_grayscale`.
 
     Example:
         >>> to_color([[[0.5]]]).tolist()

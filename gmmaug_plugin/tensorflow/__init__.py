@@ -1,9 +1,4 @@
-"""Images of a pool for ``tf.data``, read by native operations only.
-
->>> drawn = gmm_dataset("flowers.safetensors", 500, like=train)  # doctest: +SKIP
->>> train = train.concatenate(drawn).shuffle(2000)  # doctest: +SKIP
->>> train = mix(train, "flowers.safetensors", ratio=0.25, batch_size=32)  # doctest: +SKIP
-"""
+"""Images of a pool for ``tf.data``, read by native operations only: :func:`gmm_dataset` and :func:`mix`."""
 
 from gmmaug_plugin.extras import require
 

@@ -51,7 +51,7 @@ def gmm_dataset(
         label: Read this class only, by name or number; None reads classes as often as the photos had them.
         seed: A non-negative int or several; None takes another at every call.
         rerandomize_each_iteration: Go on in the pool's order at every iteration, instead of repeating the
-            same images. Apply ``repeat`` before ``prefetch``: otherwise a checkpoint may lose the count of
+            same images. Apply ``repeat`` before ``batch`` and ``prefetch``: otherwise a checkpoint may lose the count of
             iterations, as it does for ``shuffle``. An iteration that is left early counts.
         value_range: White of ``like``'s float images, 1.0 or 255.0; None takes 255.0 if a value in its
             first elements is above 2, otherwise 1.0.

@@ -8,9 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-_COUNTED = 4096
-"""Iterations that are numbered 0, 1, 2, …; later ones, and some in a service, have arbitrary numbers."""
-
+_COUNTED = 4096  # iterations numbered 0, 1, 2, …; later ones, and some in a service, have arbitrary numbers
 _SEEDS = np.int64(87654321), np.int64(1)
 
 
@@ -22,9 +20,9 @@ def without_autograph(function: Callable[..., Any]) -> Any:
 class Iterations:
     """Counts the iterations over a dataset.
 
-    TensorFlow has one dataset that differs between iterations, can be checkpointed and is allowed in a
-    ``tf.data`` service: random numbers, reseeded by an inner count. The first random number of an iteration
-    identifies its place in that count.
+    A reseeding dataset of random numbers is TensorFlow's only dataset that differs between iterations, can be
+    checkpointed and works in a ``tf.data`` service. TensorFlow reseeds it by a count of its iterators, so the
+    first random number of an iteration identifies its place in that count.
 
     A dataset must use ``numbers`` once and pass through :meth:`keep` at its end: every iteration then makes
     two iterators over the random numbers.

@@ -33,9 +33,8 @@ def mix(
     epoch, in the dataset's order. If the real images do not fill the last batch, it is shorter, with its
     share of synthetic images.
 
-    The first epoch's synthetic images are those of ``pool.sample(n, seed=seed)``, in order; every epoch goes
-    on in the pool's order where the one before ended. (It goes on elsewhere if the number of the dataset's
-    images is unknown.)
+    The first epoch's synthetic images are those of ``pool.sample(n, seed=seed)``, in order. Every epoch
+    continues the pool's order where the one before ended, or far from it if the dataset's length is unknown.
 
     Structure, image size, channels, dtype, value range and label encoding are the dataset's; synthetic images
     have sample weight 1. Each epoch is reproducible from run to run, and can be checkpointed midway. Apply
@@ -69,10 +68,8 @@ def mix(
         A ``tf.data.Dataset`` of batches.
 
     Raises:
-        ArtifactError: The file holds no pool.
-        TypeError: The dataset has another structure or dtype than described.
-        ValueError: ``ratio`` or ``batch_size`` is invalid, or the dataset is, as for
-            :func:`~gmmaug_plugin.tensorflow.gmm_dataset`.
+        ArtifactError, TypeError: As for :func:`~gmmaug_plugin.tensorflow.gmm_dataset`.
+        ValueError: ``ratio`` or ``batch_size`` is invalid, or the dataset is, as for ``gmm_dataset``.
 
     Example:
         >>> train = mix(train, "flowers.safetensors", ratio=0.25, batch_size=32)  # doctest: +SKIP

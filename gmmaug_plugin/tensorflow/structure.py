@@ -1,4 +1,4 @@
-"""The structure of a dataset's elements, so that synthetic elements can be made alike."""
+"""The structure of a dataset's elements, in which synthetic elements are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ _ALLOWED = (
     + " or ".join(f"{list(keys)}" for keys in _KEYS)
     + " (the second one may be missing), all of them dense tensors"
 )
-_EXAMPLES = 16
-"""Single images that are read for the value range: one alone may be black."""
+_EXAMPLES = 16  # single images that are read for the value range: one alone may be black
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +57,9 @@ class Structure:
     def of(cls, dataset: Any, pool: Pool, value_range: float | None = None) -> "Structure":
         """Read the structure of a dataset from its ``element_spec`` and its first images.
 
-        Elements are single images or batches. Labels decide where they can: scalars belong to single images,
-        rank 2 to batches; likewise sample weights of rank 0 and 1. Otherwise images of rank 2 are single, of
-        rank 4 batches, and of rank 3 single if the last axis has 1 or 3 entries.
+        Elements are single images or batches. Scalar labels and weights belong to single images; labels of
+        rank 2 and weights of rank 1 to batches. Without these, images of rank 2 are single, of rank 4
+        batches, and of rank 3 single if the last axis has 1 or 3 entries.
 
         Args:
             dataset: A ``tf.data.Dataset``.
@@ -82,7 +81,12 @@ class Structure:
         labels = None
         if len(specs) > 1:
             labels = LabelEncoding.of(examples[1], pool.class_names)
-            _check_class_names(dataset, pool.class_names)
+            named = getattr(dataset, "class_names", None)  # set by Keras
+            if named and list(named) != list(pool.class_names):
+                raise ValueError(
+                    "The dataset and the pool must have the same classes in the same order. The pool's are "
+                    f"{list(pool.class_names)}. Received: dataset.class_names={list(named)}"
+                )
         return cls(
             dataset.element_spec,
             len(examples[0]) if batched else None,
@@ -165,13 +169,3 @@ def _first_examples(dataset: Any, batched: bool) -> list[np.ndarray]:
         if len(parts[0]):
             return parts
     raise ValueError("The dataset must have an element to look at. Received: an empty dataset")
-
-
-def _check_class_names(dataset: Any, class_names: Sequence[str]) -> None:
-    """Raise :class:`ValueError` if a dataset has ``class_names``, as Keras' do, and the pool has others."""
-    named = getattr(dataset, "class_names", None)
-    if named and list(named) != list(class_names):
-        raise ValueError(
-            "The dataset and the pool must have the same classes in the same order. "
-            f"The pool's are {list(class_names)}. Received: dataset.class_names={list(named)}"
-        )

@@ -146,7 +146,7 @@ FIELD = "lacks a field"
         ({"class_names": []}, "Tensors must be"),
         ({"class_shares": [0.5, 0.6]}, "do not fit together"),
         ({"class_shares": [True, 0.0]}, FIELD),
-        ({"record": {"color": 1}}, "do not fit together: .*unknown fields"),
+        ({"record": {"seed": "1"}}, "do not fit together: .*seed must be int"),
         ({"record": [1]}, FIELD),
     ],
     ids=str,

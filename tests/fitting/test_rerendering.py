@@ -6,8 +6,7 @@ from PIL import Image
 
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.fitting import vary
-from gmmaug_plugin.fitting.rerendering import REPORT_STRENGTHS, rerender_for_report
-from gmmaug_plugin.photos import PhotoError, PhotoSet, load_photos
+from gmmaug_plugin.photos import PhotoError
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +60,3 @@ def test_a_photo_alone_cannot_be_rerendered() -> None:
 def test_strengths_out_of_range_are_refused(folder: Path, strength: float) -> None:
     with pytest.raises(ValueError, match=r"strength must be a number from 0\.05 to 1"):
         vary(sorted((folder / "daisy").iterdir())[0], folder, strength=strength)
-
-
-def test_a_report_gets_some_photos_of_each_class_with_another_photo(folder: Path) -> None:
-    photos = load_photos(folder, image_size=32, quiet=True)
-    alone = PhotoSet(photos.images[:13], np.array([0] * 12 + [1], np.int32), ("daisy", "alone"))
-    for photo_set, n_rows in ((photos, 8), (alone, 4)):
-        rows, images = rerender_for_report(photo_set, {"detail": [1.2]}, seed=0)
-        assert len(rows) == n_rows
-        assert list(images) == list(REPORT_STRENGTHS)
-        assert all(one.shape == (n_rows, 32, 32) for one in images.values())

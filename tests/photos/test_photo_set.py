@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gmmaug_plugin.photos import PhotoSet, digests_of, load_photos, printable
+from gmmaug_plugin.photos import PhotoSet, load_photos, printable
 from tests.photos.written import write_photos
 
 NOISE = np.random.default_rng(0).integers(0, 256, (5, 16, 16), dtype=np.uint8)
@@ -28,7 +28,7 @@ def test_the_digest_of_a_file_is_the_sha_256_of_its_bytes(tmp_path: Path) -> Non
 def test_the_digest_of_an_array_covers_its_pixels_and_shape() -> None:
     loaded, built = load_photos(NOISE), PhotoSet(NOISE)
 
-    assert loaded.digests == built.digests == tuple(digests_of(NOISE[i : i + 1])[0] for i in range(5))
+    assert loaded.digests == built.digests == tuple(PhotoSet(NOISE[i : i + 1]).digests[0] for i in range(5))
     assert len(set(loaded.digests)) == 5
     assert PhotoSet(NOISE[:1]).digests != PhotoSet(NOISE[:1].reshape(1, 8, 32)).digests
     assert PhotoSet(NOISE[:, :, ::-1]).digests == PhotoSet(NOISE[:, :, ::-1].copy()).digests

@@ -19,7 +19,7 @@ def real():
 
 MAKERS = {
     "single": lambda: gmm_dataset(POOL, 150).batch(7),
-    "fresh": lambda: gmm_dataset(POOL, 150, rerandomize_each_iteration=True).batch(7),
+    "fresh": lambda: gmm_dataset(POOL, 150, like=real().batch(7), rerandomize_each_iteration=True),
     "batches": lambda: gmm_dataset(POOL, 150, like=real().batch(7)),
     "mixed": lambda: mix(real(), POOL, ratio=0.4, batch_size=7),
 }

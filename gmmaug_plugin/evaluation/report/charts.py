@@ -1,4 +1,4 @@
-"""Charts of choices that were made by measurement, laid out in pixels for the page's template to draw."""
+"""Tables and charts of the options chosen by measurement; charts are laid out in pixels for the template."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +13,12 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 404, 26, 228
 _MOST_STEPS = 6
 
 Chart = dict[str, Any]
-"""What the template draws: ``heading``, ``description``, ``labels`` and ``ticks`` (pixel, text) of the two
-axes, ``series`` of points in pixels by name, the position of the ``chosen`` point or None, and ``rows`` of a
-table with its headings first."""
+"""What the template draws: ``heading``, ``description`` and the ``rows`` of a table, headings first. A chart
+also has ``ticks`` of the two axes, each (pixel, text), and ``series`` of points in pixels by name."""
 
 
 def choice_charts(record: FitRecord, class_names: Sequence[str]) -> list[Chart]:
-    """Charts of a record's choices. Records come from files, so malformed choices are left out."""
+    """Tables and charts of a record's choices. Files may hold malformed choices, which are left out."""
     charts = []
     for entries in record.choices.values():
         for index, entry in enumerate(entries if isinstance(entries, list | tuple) else [entries]):
@@ -27,31 +26,22 @@ def choice_charts(record: FitRecord, class_names: Sequence[str]) -> list[Chart]:
                 if entry.get("curve"):
                     charts.append(_criterion_chart(entry, class_names[index] if class_names else ""))
                 elif entry.get("candidates"):
-                    charts.append(_candidates_chart(entry))
+                    charts.append(_candidates_table(entry))
             except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
                 continue
     return charts[:MOST_CHARTS]
 
 
-def _candidates_chart(entry: Mapping[str, Any]) -> Chart:
-    """Candidates by the share of copies and the distance to photos held back."""
-    options = [one["options"] for one in entry["candidates"]]
-    copies = [100 * float(one["refused"]) for one in entry["candidates"]]
-    distances = [float(one["distance"]) for one in entry["candidates"]]
-    candidates = enumerate(zip(options, distances, copies, strict=True), 1)
+def _candidates_table(entry: Mapping[str, Any]) -> Chart:
+    """Candidates with their distance to photos held back and their share of copies."""
+    rows = [
+        (fact(one["options"]), number(float(one["distance"])), f"{100 * float(one['refused']):.0f}")
+        for one in entry["candidates"]
+    ]
     return {
-        "heading": "Options tried",
-        "description": f"Taken: {entry['choice']}. The lower and the farther left, the better.",
-        "labels": ("Draws that are copies, %", "Distance to photos held back"),
-        "chosen": options.index(entry["chosen"]),
-        "rows": [
-            ("Candidate", "Distance", "Copies, %"),
-            *(
-                (f"{i}: {fact(one)}", number(distance), f"{copied:.0f}")
-                for i, (one, distance, copied) in candidates
-            ),
-        ],
-        **_layout(copies, {"Candidates": distances}),
+        "heading": "Options tried, by distance to photos held back and share of copies",
+        "description": f"Lower figures are better. Taken: {entry['choice']}.",
+        "rows": [("Candidate", "Distance", "Copies, %"), *rows],
     }
 
 
@@ -59,29 +49,23 @@ def _criterion_chart(entry: Mapping[str, Any], class_name: str) -> Chart:
     """Information criteria by number of components, each above its lowest value."""
     counts = [int(point["n_components"]) for point in entry["curve"]]
     values = {name: [float(point[name.lower()]) for point in entry["curve"]] for name in ("AIC", "BIC")}
+    above = {name: [one - min(series) for one in series] for name, series in values.items()}
+    x, x_ticks = _scale(counts, LEFT, RIGHT)
+    y, y_ticks = _scale([0.0, *above["AIC"], *above["BIC"]], BOTTOM, TOP)
     figures = zip(counts, *values.values(), strict=True)
     return {
         "heading": f"Number of components{f', {class_name}' if class_name else ''}",
         "description": entry["choice"],
-        "labels": ("Components", "Nats above lowest"),
-        "chosen": None,
         "rows": [
             ("Components", *values),
             *((f"{k:,}", f"{aic:,.2f}", f"{bic:,.2f}") for k, aic, bic in figures),
         ],
-        **_layout(counts, {name: [one - min(series) for one in series] for name, series in values.items()}),
+        "ticks": (x_ticks, y_ticks),
+        "series": {
+            name: [(x(k), y(one)) for k, one in zip(counts, series, strict=True)]
+            for name, series in above.items()
+        },
     }
-
-
-def _layout(horizontal: Sequence[float], series: Mapping[str, Sequence[float]]) -> Chart:
-    """Ticks and points of series of non-negative values over the same horizontal values."""
-    x, x_ticks = _scale(horizontal, LEFT, RIGHT)
-    y, y_ticks = _scale([0.0, *(value for values in series.values() for value in values)], BOTTOM, TOP)
-    points = {
-        name: [(x(across), y(up)) for across, up in zip(horizontal, values, strict=True)]
-        for name, values in series.items()
-    }
-    return {"ticks": (x_ticks, y_ticks), "series": points}
 
 
 def _scale(

@@ -1,7 +1,6 @@
 """Writing the report: ``index.html``, one self-contained page, and ``report.json``."""
 
 import base64
-import hashlib
 import io
 import json
 import math
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector
+from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, turned
 from gmmaug_plugin.evaluation.measuring import Measurements
 from gmmaug_plugin.evaluation.report import charts
 from gmmaug_plugin.extras import require
@@ -33,7 +32,6 @@ MOST_EIGEN = 12
 _SHOWN_PIXELS = 128
 
 Images = NDArray[np.uint8]
-Rerendered = tuple[NDArray[np.intp], Mapping[float, Images]]
 
 
 class Pair(NamedTuple):
@@ -61,7 +59,6 @@ def write_report(
     measurements: Measurements | None = None,
     *,
     detector: CopyDetector | None = None,
-    rerendered: Rerendered | None = None,
     eigen_images: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Path:
     """Write a report on a pool.
@@ -73,10 +70,8 @@ def write_report(
         folder: The target; made when absent.
         pool: The pool.
         training: The photos that it was drawn from, of the pool's size.
-        measurements: The measures of the pool; the page states it if there are none.
+        measurements: The measures of the pool; None if nothing was measured.
         detector: Finds the nearest photos of the pool's images; None leaves them out.
-        rerendered: Positions of re-rendered photos among the training photos (m,), and their re-renderings
-            by strength, uint8 (m, size, size) or (m, size, size, 3).
         eigen_images: By class name, principal images float (q, size, size), strongest first.
 
     Returns:
@@ -95,7 +90,7 @@ def write_report(
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"A report is written into a folder. Received: {str(folder)!r}, which is a file")
     rows = np.random.default_rng(9).permutation(len(pool))[:MOST_COMPARED]
-    pairs = [] if detector is None else compare(pool, detector, rows)
+    pairs = [] if detector is None else compare(pool, training, detector, rows)
     nearest = sorted(pairs, key=lambda pair: pair.ratio)
     notes = list(dict.fromkeys([*(measurements.notes if measurements else ()), *pool.record.notes]))
     page = _render(
@@ -108,7 +103,6 @@ def write_report(
         pairs=pairs,
         nearest=nearest[:MOST_PAIRS],
         random=pairs[:MOST_PAIRS] or [{"image": int(row)} for row in rows[:MOST_PAIRS]],
-        rerendered=rerendered,
         charts=charts.choice_charts(pool.record, pool.class_names),
         eigen_images={name: images[:MOST_EIGEN] for name, images in (eigen_images or {}).items()},
     )
@@ -139,15 +133,16 @@ def write_report(
     return folder / PAGE
 
 
-def compare(pool: Pool, detector: CopyDetector, rows: NDArray[np.intp]) -> list[Pair]:
+def compare(pool: Pool, training: PhotoSet, detector: CopyDetector, rows: NDArray[np.intp]) -> list[Pair]:
     """Find the nearest training photos of some images of the pool, in the order of ``rows``."""
     found = detector.nearest(pool.images[rows], None if pool.labels is None else pool.labels[rows])
     pairs = []
     for place, row in enumerate(rows):
         space = min(SPACES, key=lambda one: found[one].ratios[place])
         near = found[space]
-        ratio = float(near.ratios[place])
-        pairs.append(Pair(int(row), int(near.indices[place]), space, ratio, near.photo(place)))
+        photo = int(near.indices[place])
+        shown = turned(training.images[photo][None], int(near.symmetries[place]))[0]
+        pairs.append(Pair(int(row), photo, space, float(near.ratios[place]), shown))
     return pairs
 
 
@@ -200,25 +195,16 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _class_name(images: Pool | PhotoSet, row: int) -> str:
-    return "" if images.labels is None else images.class_names[images.labels[row]]
-
-
 def _shown(value: Any) -> Any:
     """Text with control characters escaped: names may hold line breaks and marks that turn text around."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _render(**parts: Any) -> str:
-    """Fill in the page.
-
-    Every text is escaped, and the page's security policy forbids loading anything and running any script but
-    its own.
-    """
+    """Fill in the page. Every text is escaped, and the page's policy forbids scripts and loading anything."""
     jinja2 = require("jinja2", extra="report")
-    loader = jinja2.PackageLoader("gmmaug_plugin.evaluation", "report")
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.PackageLoader("gmmaug_plugin.evaluation", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
@@ -227,8 +213,5 @@ def _render(**parts: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"data_uri": data_uri, "number": charts.number, "fact": charts.fact}
-    script = loader.get_source(environment, "page.js")[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    environment.globals |= {"class_name": _class_name, "geometry": charts}
-    own = {"script_digest": digest, "version": version("gmmaug-plugin")}
-    return str(environment.get_template("page.html.jinja").render(**parts, **own))
+    environment.globals |= {"geometry": charts, "version": version("gmmaug-plugin")}
+    return str(environment.get_template("page.html.jinja").render(parts))

@@ -1,8 +1,4 @@
-"""Does a pool help a classifier of these photos? A study whose answer can be No.
-
->>> found = study_usefulness(photos, labels, names, draw_pool, StudyOptions(seeds=4))  # doctest: +SKIP
->>> print(found.verdict)  # doctest: +SKIP
-"""
+"""Does a pool help a classifier of these photos? A study whose answer can be No."""
 
 from gmmaug_plugin.evaluation.usefulness.result import Arm, Point, Run, Usefulness
 from gmmaug_plugin.evaluation.usefulness.study import StudyOptions, study_usefulness

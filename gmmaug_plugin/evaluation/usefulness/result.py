@@ -123,7 +123,7 @@ class Usefulness:
         ]
 
     def stand_in(self) -> list[float]:
-        """Final accuracy of the pool alone as a share of that of photos alone, one for each seed.
+        """Final accuracy with the pool alone divided by that with photos alone, one for each seed.
 
         S. Ravuri and O. Vinyals, "Classification accuracy score for conditional generative models",
         NeurIPS 2019, divided by the photos' own score.

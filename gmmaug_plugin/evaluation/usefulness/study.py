@@ -5,14 +5,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.checks import option_field, whole_number
 from gmmaug_plugin.evaluation.usefulness.result import PHOTOS, POOL_ALONE, Arm, Point, Run, Usefulness
 from gmmaug_plugin.evaluation.usefulness.training import (
     FEWEST_HELD_BACK,
@@ -40,10 +40,6 @@ DrawPool = Callable[[PhotoSet, int], Pool]
 """Draws a pool from photos with a seed."""
 
 
-def _option(default: Any, text: str, **metadata: Any) -> Any:
-    return field(default=default, metadata={"help": text, **metadata})
-
-
 @dataclass(frozen=True)
 class StudyOptions:
     """Options of a study.
@@ -52,21 +48,21 @@ class StudyOptions:
         ValueError: An option has no allowed value.
     """
 
-    ratios: Sequence[float] = _option(
+    ratios: Sequence[float] = option_field(
         (0.25, 0.5),
         "Share of synthetic images in a batch, above 0 and below 1; repeatable.",
         flag="--ratio",
         metavar="RATIO",
         repeatable=True,
     )
-    photos_per_class: int | None = _option(
+    photos_per_class: int | None = option_field(
         None, "Photos of each class to train on. [default: two thirds of the smallest class]"
     )
-    seeds: int = _option(3, "Paired repetitions, each with other photos.")
-    steps: int | None = _option(None, "Training steps, at least 32. [default: by the number of photos]")
-    image_size: int = _option(64, "Height and width to train at.")
-    budget: float | None = _option(None, "Time to use, instead of --seeds.", metavar="MINUTES")
-    seed: int = _option(0, "Seed of all random choices.")
+    seeds: int = option_field(3, "Paired repetitions, each with other photos.")
+    steps: int | None = option_field(None, "Training steps, at least 32. [default: by the number of photos]")
+    image_size: int = option_field(64, "Height and width to train at.")
+    budget: float | None = option_field(None, "Time to use, instead of --seeds.", metavar="MINUTES")
+    seed: int = option_field(0, "Seed of all random choices.")
 
     def __post_init__(self) -> None:
         if len(set(self.ratios)) < len(self.ratios) or not all(0 < ratio < 1 for ratio in self.ratios):
@@ -105,7 +101,7 @@ def study_usefulness(
             under way at the end is dropped.
         file: JSON file of the result, written whole after every training. Trainings that it holds already
             are not repeated, so an interrupted study goes on; ratios, seeds and budget may differ.
-        pool_options: What ``draw_pool`` depends on, as JSON values: a file of other ones is refused.
+        pool_options: Options of ``draw_pool``, as JSON values: a file with other ones is refused.
         quiet: Show no progress.
 
     Returns:
@@ -114,7 +110,7 @@ def study_usefulness(
     Raises:
         ImportError: Keras or its backend is not installed.
         ValueError: There are fewer than two classes or too few photos, the pool has no classes, or the file
-            holds something else.
+            is not of this study.
 
     Example:
         >>> found = study_usefulness(load_photos("photos/"), draw_pool, file=Path("s.json"))  # doctest: +SKIP
@@ -174,7 +170,7 @@ def make_arms(ratios: Sequence[float]) -> tuple[Arm, ...]:
 def default_steps(n_photos: int) -> int:
     """Training steps for n training photos: 3500 (n / 250)^0.389, but at least 500.
 
-    On five kinds of flowers at 64 x 64 the validation loss of photos alone turns well before.
+    On five kinds of flowers at 64 x 64, the validation loss of photos alone is lowest well before.
     """
     return max(500, round(3500 * math.pow(n_photos / 250, 0.389)))
 

@@ -41,10 +41,10 @@ class Repetition:
 
     Attributes:
         training: Photos to train on.
-        validation: Photos to stop early and to scale logits by.
+        validation: Photos for early stopping and for the temperature of logits.
         test: Photos to report on.
         pool: Drawn from the training photos; its images are resized to theirs.
-        seed: Of the initial weights, the order of photos and pool, and the draws of the standard stack.
+        seed: Seed of the weights, of the order of photos and pool, and of the standard stack.
     """
 
     training: PhotoSet
@@ -95,8 +95,8 @@ def split_photos(
 def batches(shared: Repetition, ratio: float, steps: int) -> Iterator[tuple[Images, Labels]]:
     """Yield batches of 32: images of the pool in the first places, photos in the others.
 
-    Every photo and every image of the pool comes once before any comes again. A place that holds a photo
-    holds the same photo in every arm.
+    Every photo and every image of the pool comes once before any comes again. A position with a
+    photo has the same photo in every arm.
 
     Args:
         shared: The training photos, the pool and the seed.
@@ -176,10 +176,10 @@ def build_classifier(keras: Any, shape: tuple[int, ...], n_classes: int, seed: t
     learning curve depends on the number of steps. Weights start as in K. He et al., ICCV 2015.
 
     Args:
-        keras: The module.
-        shape: Of an image: (s, s) or (s, s, 3).
+        keras: The module ``keras``.
+        shape: Shape of an image, (s, s) or (s, s, 3).
         n_classes: Number of classes.
-        seed: Of the initial weights and of the augmentations.
+        seed: Seed of the initial weights and of the augmentations.
     """
     layers, rng = keras.layers, np.random.default_rng([*seed, 1])
 

@@ -69,17 +69,12 @@ def write_whole_report() -> Callable[[Path], Path]:
             redrawn={"daisy": 3, "rose": 0},
             choices=CHOICES,
         )
-        shown = np.array([0, 1, 5])
         return write_report(
             folder,
             pool,
             replace(photos, skipped=(SkippedPhoto("a.jpg", "broken image"),)),
             Measurements(MEASURES, 40, notes=("Measured on few.",)),
             detector=CopyDetector(photos.images, photos.labels),
-            rerendered=(
-                shown,
-                {one: 255 - photos.images[shown + place] for place, one in enumerate((0.2, 0.5, 0.8))},
-            ),
             eigen_images={"daisy": np.eye(1024, dtype=np.float32)[:3].reshape(3, 32, 32)},
         )
 
@@ -105,7 +100,6 @@ def pages(
             replace(photos, skipped=(SkippedPhoto(f"{HOSTILE_TEXT}.jpg", "f" * 250),)),
             Measurements((verdict,), 40),
             detector=CopyDetector(photos.images, photos.labels),
-            rerendered=(np.arange(4), {0.5: photos.images[:4]}),
         ),
         "bare": write_report(folder / "bare", Pool(bare), PhotoSet(bare)),
     }

@@ -82,47 +82,13 @@ def test_it_is_accessible_whole_and_alone(look: Any, name: str, scheme: str, wid
     assert opened.run("document.title").endswith(": report")
 
 
-def test_the_slider_works_by_keyboard(look: Any) -> None:
-    opened = look("whole")
-    slider = opened.page.get_by_role("slider", name="Strength")
-    slider.focus()
-
-    def seen() -> list[str]:
-        return opened.run(
-            "[...document.querySelectorAll('[data-strip] img')].filter(one => one.checkVisibility())"
-            ".map(one => one.alt)"
-        )
-
-    names = seen()
-    assert len(names) == 6
-    assert names[0].endswith("as it is")
-    assert names[1].endswith("re-rendered with strength 0.5")
-    opened.page.keyboard.press("ArrowRight")
-    names = seen()
-    assert names[0].endswith("as it is")
-    assert names[1].endswith("re-rendered with strength 0.8")
-    assert opened.page.locator("output").inner_text() == "Strength 0.8"
-    assert slider.get_attribute("aria-valuetext") == "Strength 0.8"
-    opened.page.keyboard.press("Home")
-    assert seen()[1].endswith("re-rendered with strength 0.2")
-    assert opened.said == []
-
-
-def test_without_script_every_strength_is_seen(look: Any) -> None:
-    opened = look("whole", width=360, java_script_enabled=False)
-    strips = opened.page.locator("[data-strip] img")
-    assert strips.count() == 3 * 4
-    assert all(strips.nth(place).is_visible() for place in range(12))
-    assert not opened.page.get_by_role("slider").is_visible()
-
-
 def test_both_schemes_have_their_colors_in_charts_as_well(look: Any) -> None:
     colors = {}
     for scheme in ("light", "dark"):
         opened = look("whole", scheme=scheme)
         colors[scheme] = opened.run(
             "[getComputedStyle(document.body).backgroundColor,"
-            "...['svg text', 'svg .series-1 circle', 'svg .series-2 circle', 'svg .chosen']"
+            "...['svg text', 'svg .series-1 circle', 'svg .series-2 circle']"
             ".map(one => getComputedStyle(document.querySelector(one)).fill)]"
         )
     for light, dark in zip(colors["light"], colors["dark"], strict=True):
@@ -142,7 +108,7 @@ def test_the_keyboard_skips_to_the_report(look: Any) -> None:
 
 def test_hostile_names_run_nothing(look: Any) -> None:
     opened = look("hostile")
-    assert opened.run("document.scripts.length") == 1
+    assert opened.run("document.scripts.length") == 0
     # Were a script to slip in all the same, the page's own policy would not let it run.
     opened.run(
         "document.body.append(Object.assign(document.createElement('script'),"
