@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.extras import require
-from gmmaug_plugin.layout import ImageLayout, reshape_images
+from gmmaug_plugin.image_layout import ImageLayout, reshape_images
 from gmmaug_plugin.pool import Pool, class_number, load_model
 
 # Otherwise importing albumentations asks a package index for a newer version, and waits for the answer.

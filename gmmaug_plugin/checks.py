@@ -94,6 +94,6 @@ def image_stack(name: str, images: NDArray[np.uint8], *, least: int = 1) -> None
 def option_field(default: Any, text: str, **metadata: Any) -> Any:
     """Declare an option: a dataclass field whose help text the command line shows.
 
-    Further metadata are those of :func:`gmmaug_plugin.cli.option_fields.with_options`.
+    Further metadata are those of :func:`gmmaug_plugin.cli.options_from_fields.with_options`.
     """
     return field(default=default, metadata={"help": text, **metadata})

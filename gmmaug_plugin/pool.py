@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gmmaug_plugin.artifact import MAX_IMAGE_SIZE, ArtifactError, read_pool, write_pool
 from gmmaug_plugin.checks import image_stack, seed_entropy, whole_number
-from gmmaug_plugin.record import FitRecord
+from gmmaug_plugin.fit_record import FitRecord
 
 __all__ = ["MAX_IMAGE_SIZE", "Label", "Pool", "Seed", "as_pool", "class_number", "load_model"]
 
@@ -225,7 +225,7 @@ def as_pool(pool: Pool | str | os.PathLike[str]) -> Pool:
         return pool
     if isinstance(pool, str | os.PathLike):
         return load_model(pool)
-    raise TypeError(f"model must be a pool or the path of its file. Received: {type(pool).__name__}")
+    raise TypeError(f"A pool must be a Pool or the path of its file. Received: {type(pool).__name__}")
 
 
 def class_number(class_names: Sequence[str], label: Label) -> int:

@@ -20,7 +20,7 @@ A = pytest.importorskip("albumentations")
 from gmmaug_plugin import albumentations as subject  # noqa: E402
 from gmmaug_plugin.albumentations import GMMSynthesize  # noqa: E402
 from gmmaug_plugin.artifact import ArtifactError  # noqa: E402
-from gmmaug_plugin.layout import reshape_images  # noqa: E402
+from gmmaug_plugin.image_layout import reshape_images  # noqa: E402
 from gmmaug_plugin.pool import Pool  # noqa: E402
 from tests.factories import random_pool  # noqa: E402
 

@@ -26,12 +26,13 @@ WITHOUT_MODULE = {
 
 WITHOUT_TEST = {
     "extras.py": "test_imports.py removes each framework",
-    "evaluation/measures.py": "data classes, filled in test_measuring.py",
+    "evaluation/measure.py": "data classes, filled in test_measuring.py",
     "evaluation/report/charts.py": "charts of the page, in test_writing.py",
     "mixtures/annealing.py": "steps of a draw, in test_local.py",
-    "mixtures/vectors.py": "steps of a fit and a draw, in test_pca.py",
+    "mixtures/patch_sizes.py": "sizes, used in test_local.py",
+    "mixtures/simd.py": "steps of a fit and a draw, in test_pca.py",
     "tensorflow/iterations.py": "steps of a dataset, in test_datasets.py and test_mixing.py",
-    "tensorflow/reading.py": "steps of a dataset, in test_datasets.py and test_mixing.py",
+    "tensorflow/pool_reader.py": "steps of a dataset, in test_datasets.py and test_mixing.py",
     "tensorflow/structure.py": "structures of elements, in test_datasets.py and test_mixing.py",
 }
 """Modules with public names that other modules' tests cover, and why."""

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from gmmaug_plugin.cli.common import run
-from gmmaug_plugin.cli.judging_commands import evaluate_command, report_command
 from gmmaug_plugin.cli.photo_commands import fit_command, vary_command
 from gmmaug_plugin.cli.pool_commands import export_command, inspect_command, sample_command
+from gmmaug_plugin.cli.report_commands import evaluate_command, report_command
 
 app = typer.Typer(
     help="Training images out of Gaussian mixtures.",

@@ -10,8 +10,8 @@ import numpy as np
 import typer
 
 from gmmaug_plugin.cli import common
-from gmmaug_plugin.cli.judging_commands import check_report, write_pool_report
-from gmmaug_plugin.cli.option_fields import read_values, with_options
+from gmmaug_plugin.cli.options_from_fields import read_values, with_options
+from gmmaug_plugin.cli.report_commands import check_report, write_pool_report
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting import FitOptions, fit, vary
 from gmmaug_plugin.fitting.options import read_options

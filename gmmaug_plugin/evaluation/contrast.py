@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measure import Measure
 from gmmaug_plugin.photos import to_grayscale
 
 TILE = 8  # height and width of a tile in pixels

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, svdvals
 from scipy.spatial.distance import cdist
 
-from gmmaug_plugin.evaluation.measures import Measure, judge_distance
+from gmmaug_plugin.evaluation.measure import Measure, judge_distance
 
 Features = NDArray[np.float64]
 

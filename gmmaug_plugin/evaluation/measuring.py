@@ -12,7 +12,7 @@ from gmmaug_plugin.evaluation.contrast import measure_contrast
 from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, CopyRates, Space
 from gmmaug_plugin.evaluation.feature_distances import NEIGHBOR, measure_features
 from gmmaug_plugin.evaluation.features import FeatureExtractor
-from gmmaug_plugin.evaluation.measures import Measure
+from gmmaug_plugin.evaluation.measure import Measure
 from gmmaug_plugin.evaluation.sliced_wasserstein import measure_sliced_wasserstein
 from gmmaug_plugin.photos import PhotoSet, to_grayscale
 from gmmaug_plugin.progress import progress_bar

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from gmmaug_plugin.checks import image_stack
-from gmmaug_plugin.evaluation.measures import Measure, judge_distance
+from gmmaug_plugin.evaluation.measure import Measure, judge_distance
 from gmmaug_plugin.photos import to_grayscale
 
 Floats = NDArray[np.float32]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.evaluation.copies import CopyDetector
-from gmmaug_plugin.fitting.unfinished import Block, Unfinished
+from gmmaug_plugin.fitting.resume import Block, Unfinished
 from gmmaug_plugin.mixtures import Mixture
 from gmmaug_plugin.resizing import resize_images
 from gmmaug_plugin.threads import limited_threads

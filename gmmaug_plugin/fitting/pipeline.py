@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.evaluation.copies import CopyDetector, NoDifferentPhotosError
 from gmmaug_plugin.evaluation.measuring import FEWEST_PHOTOS, Measurements, measure_images
+from gmmaug_plugin.fit_record import FitRecord
 from gmmaug_plugin.fitting.choosing import choose_options
 from gmmaug_plugin.fitting.drawing import ClassDrawing, Draw, drawer
 from gmmaug_plugin.fitting.options import FitOptions, as_json, read_options
 from gmmaug_plugin.fitting.reading import read_photos, rows_by_class
-from gmmaug_plugin.fitting.unfinished import Block, Unfinished
+from gmmaug_plugin.fitting.resume import Block, Unfinished
 from gmmaug_plugin.mixtures import LocalMixture, LocalOptions, Mixture, MixtureOptions, make_mixture
 from gmmaug_plugin.photos import Labels, Photos, PhotoSet, near_duplicates
 from gmmaug_plugin.pool import Pool
 from gmmaug_plugin.progress import progress_bar
-from gmmaug_plugin.record import FitRecord
 from gmmaug_plugin.resizing import resize_images
 from gmmaug_plugin.threads import core_count
 

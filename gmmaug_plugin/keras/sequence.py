@@ -11,11 +11,11 @@ from keras.utils import PyDataset
 from numpy.typing import ArrayLike, NDArray
 
 from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.image_layout import ImageLayout, reshape_images
 from gmmaug_plugin.keras.real_batches import ArrayBatches, Batch, as_arrays, as_batch
-from gmmaug_plugin.labels import LabelEncoding
-from gmmaug_plugin.layout import ImageLayout, reshape_images
-from gmmaug_plugin.mixing import check_ratio, split_batch, synthetic_beside
+from gmmaug_plugin.label_encoding import LabelEncoding
 from gmmaug_plugin.pool import Pool, as_pool
+from gmmaug_plugin.ratio import check_ratio, split_batch, synthetic_beside
 
 _BATCH = 0  # last word of the seed of a batch's order
 

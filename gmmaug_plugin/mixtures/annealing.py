@@ -1,52 +1,31 @@
-"""From noise to an image: the patch sizes and noise levels at each side, and the steps between them."""
+"""From noise to an image: the steps from coarse to fine."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.mixtures import kernel
 from gmmaug_plugin.mixtures.options import LocalOptions
+from gmmaug_plugin.mixtures.patch_sizes import (
+    AT_32,
+    BEYOND_32,
+    COARSE,
+    COARSE_END,
+    FINE_END,
+    FINE_NOISE,
+    FINE_STEPS,
+    MIDDLE_BELOW,
+    SMALL_BELOW,
+    Stage,
+)
 from gmmaug_plugin.mixtures.pyramid import doubled
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int32]
 
-
-class _Stage(NamedTuple):
-    """How the patches at one side are placed and compared during some steps.
-
-    Attributes:
-        size: Side of a patch in pixels.
-        stride: Pixels between the positions of neighbouring patches.
-        centred: Compare patches without their means, which the coarser side has set already.
-        search: Candidates: all places within this radius in pixels, or ``kernel.AROUND_KEPT``.
-        keep: Number of nearest candidates that become the components of a position.
-    """
-
-    size: int
-    stride: int
-    centred: bool
-    search: int
-    keep: int
-
-
-# At side 16 patches shrink as the noise falls: first whole images, then patches of 12 pixels below 2.5 times
-# the locality, then patches of 8 below the locality.
-_COARSE = (_Stage(16, 1, False, 0, 16), _Stage(12, 2, False, 1, 16), _Stage(8, 2, False, 2, 16))
-_MIDDLE_BELOW = 2.5
-_COARSE_END = 0.03  # noise before the last step at side 16
-
-# At finer sides: large patches, then patches of 8 below 0.6 times the noise that was added.
-_AT_32 = (_Stage(12, 4, False, kernel.AROUND_KEPT, 12), _Stage(8, 4, True, kernel.AROUND_KEPT, 12))
-_BEYOND_32 = (_Stage(16, 8, True, kernel.AROUND_KEPT, 12), _Stage(8, 4, True, kernel.AROUND_KEPT, 12))
-_SMALL_BELOW = 0.6
-_FINE_NOISE = (0.08, 0.06, 0.04)  # added at sides 32, 64, and 128 and above
-_FINE_STEPS = (5, 5, 4)
-_FINE_END = 0.012  # noise before the last step
 
 _CARRIED = 16  # components carried to a finer side, nearest first
 _SECOND_WEIGHT = np.float32(0.3)  # factor for components from the second nearest position of a coarser grid
@@ -69,21 +48,21 @@ def drawn_image(
         (channels, S, S), gray levels in about 0..1.
     """
     image = start.copy()
-    sigmas = np.geomspace(sigma, _COARSE_END, options.steps).tolist()
-    limits = (_MIDDLE_BELOW * options.locality, options.locality)
-    stages = [_COARSE[sum(noise <= limit for limit in limits)] for noise in sigmas]
+    sigmas = np.geomspace(sigma, COARSE_END, options.steps).tolist()
+    limits = (MIDDLE_BELOW * options.locality, options.locality)
+    stages = [COARSE[sum(noise <= limit for limit in limits)] for noise in sigmas]
     codes, weights = _anneal(image, views[0], stages, sigmas, options, np.zeros((0, 0), np.int32))
     for depth, level in enumerate(views[1:]):
-        large, small = _BEYOND_32 if depth else _AT_32
-        added, steps = _FINE_NOISE[min(depth, 2)], _FINE_STEPS[min(depth, 2)]
+        large, small = BEYOND_32 if depth else AT_32
+        added, steps = FINE_NOISE[min(depth, 2)], FINE_STEPS[min(depth, 2)]
         codes, weights = _carried(codes, weights, stages[-1], large, image.shape[1], 2)
         # Cover the image with one component at each position, chosen at random, without any noise.
         cover = large._replace(search=kernel.AS_KEPT, keep=1)
         image = doubled(image)
         _run(image, level, _chosen(codes, weights, rng), cover, np.array([1, 0], np.float32))
         image += np.float32(added) * rng.standard_normal(image.shape, np.float32)
-        sigmas = np.geomspace(added, _FINE_END, steps).tolist()
-        stages = [large if noise > _SMALL_BELOW * added else small for noise in sigmas]
+        sigmas = np.geomspace(added, FINE_END, steps).tolist()
+        stages = [large if noise > SMALL_BELOW * added else small for noise in sigmas]
         codes = np.ascontiguousarray(codes[:, :_CARRIED])
         codes, weights = _anneal(image, level, stages, sigmas, options, codes)
     return image
@@ -92,7 +71,7 @@ def drawn_image(
 def _anneal(
     image: Floats,
     views: Floats,
-    stages: Sequence[_Stage],
+    stages: Sequence[Stage],
     sigmas: Sequence[float],
     options: LocalOptions,
     codes: Codes,
@@ -120,7 +99,7 @@ def _run(
     image: Floats,
     views: Floats,
     codes: Codes,
-    stage: _Stage,
+    stage: Stage,
     sigmas: Floats,
     bandwidth: float = 0,
     gain: float = 1,
@@ -143,7 +122,7 @@ def _chosen(codes: Codes, weights: Floats, rng: np.random.Generator) -> Codes:
 
 
 def _carried(
-    codes: Codes, weights: Floats, old: _Stage, new: _Stage, side: int, scale: int
+    codes: Codes, weights: Floats, old: Stage, new: Stage, side: int, scale: int
 ) -> tuple[Codes, Floats]:
     """Move components to the positions of another stage, at the same or (``scale`` 2) at twice the side.
 
@@ -163,7 +142,7 @@ def _carried(
 
 
 @lru_cache
-def _grids(old: _Stage, new: _Stage, side: int, scale: int) -> tuple[Codes, Codes, Codes]:
+def _grids(old: Stage, new: Stage, side: int, scale: int) -> tuple[Codes, Codes, Codes]:
     """The two old positions nearest to each new one, (new positions, 2), and both grids' (2, positions)."""
     sides = ((old, side), (new, side * scale))
     starts = [np.arange(0, length - stage.size + 1, stage.stride) for stage, length in sides]

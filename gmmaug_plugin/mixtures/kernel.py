@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.mixtures.vectors import add_window, difference_sums
+from gmmaug_plugin.mixtures.simd import add_window, difference_sums
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int32]

@@ -4,8 +4,9 @@ from gmmaug_plugin.photos.duplicates import near_duplicates
 from gmmaug_plugin.photos.holdout import split_holdout
 from gmmaug_plugin.photos.labels import Labels
 from gmmaug_plugin.photos.loading import Photos, load_photos, read_photo
-from gmmaug_plugin.photos.photo_set import PhotoError, PhotoSet, SkippedPhoto, printable
+from gmmaug_plugin.photos.photo_set import PhotoSet
 from gmmaug_plugin.photos.pixels import to_color, to_grayscale
+from gmmaug_plugin.photos.skipped import PhotoError, SkippedPhoto, printable
 
 __all__ = [
     "Labels",

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from gmmaug_plugin.photos.photo_set import PhotoError, printable
+from gmmaug_plugin.photos.skipped import MAX_BYTES, MAX_PIXELS, PhotoError, reason_of
 from gmmaug_plugin.resizing import Resize, resize_images
 
-MAX_PIXELS = 100_000_000  # of a photo; its header is checked before it is decoded
-MAX_BYTES = 1_000_000_000  # of a file; larger files are not read
 # EPS is left out because it starts an external interpreter, and formats without a signature because any
 # text file may pass for them. HEIF and JXL need a plugin of Pillow.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM")
@@ -50,7 +48,7 @@ def decode_file(
         if size is not None:
             photo = resize_images(photo[None], size, resize=resize)[0]
     except Exception as error:  # decoders raise nearly any exception on damaged files
-        raise PhotoError(_reason(error)) from error
+        raise PhotoError(reason_of(error)) from error
     return photo, hashlib.sha256(contents).hexdigest()
 
 
@@ -62,20 +60,6 @@ def _check_file(path: Path) -> None:
         raise PhotoError("empty file")
     if status.st_size > MAX_BYTES:
         raise PhotoError(f"more than {MAX_BYTES // 1_000_000_000} GB")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, PhotoError):
-        return str(error)
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"more than {MAX_PIXELS // 1_000_000} million pixels"
-    if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"broken image: {printable(str(error)[:200]) or type(error).__name__}"
 
 
 def _decode(image: Image.Image, size: int | None, color: bool) -> NDArray[np.uint8]:

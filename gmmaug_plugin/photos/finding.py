@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.photos.photo_set import PhotoError, SkippedPhoto, printable
+from gmmaug_plugin.photos.skipped import PhotoError, SkippedPhoto, printable
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
 

@@ -15,8 +15,9 @@ from gmmaug_plugin.checks import one_of, whole_number
 from gmmaug_plugin.photos.decoding import decode_file
 from gmmaug_plugin.photos.finding import FoundFiles, find_files
 from gmmaug_plugin.photos.labels import Labels, encode_labels
-from gmmaug_plugin.photos.photo_set import PhotoError, PhotoSet, SkippedPhoto, printable
+from gmmaug_plugin.photos.photo_set import PhotoSet
 from gmmaug_plugin.photos.pixels import to_color, to_grayscale
+from gmmaug_plugin.photos.skipped import PhotoError, SkippedPhoto, printable, summary
 from gmmaug_plugin.progress import progress_bar
 from gmmaug_plugin.resizing import RESIZES, Resize, resize_images
 from gmmaug_plugin.threads import core_count
@@ -259,11 +260,7 @@ def _from_array(
 
 def _check_enough(photos: PhotoSet, min_photos: int, received: str) -> None:
     """Raise if there are too few photos, or a class has none left."""
-    skipped = ""
-    if photos.skipped:
-        named = ", ".join(map(str, photos.skipped[:3]))
-        more = ", …" if len(photos.skipped) > 3 else ""
-        skipped = f"Skipped {len(photos.skipped)}: {named}{more}. "
+    skipped = summary(photos.skipped)
     if len(photos.images) < min_photos:
         raise PhotoError(
             f"Too few usable photos: found {len(photos.images)}, needed at least {min_photos}. "

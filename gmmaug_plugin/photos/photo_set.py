@@ -1,4 +1,4 @@
-"""Results of reading photos: a set of photos, the files that were skipped, or an error."""
+"""A set of photos: images of one size, labels, class names and the files that were skipped."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -6,40 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmmaug_plugin.photos.skipped import SkippedPhoto
 from gmmaug_plugin.resizing import Resize
-
-
-class PhotoError(ValueError):
-    """Photos that cannot be used: an unusable source, too few photos, or a bad file in a strict read."""
-
-
-def printable(text: str) -> str:
-    r"""Escape characters that could break a line or control a terminal.
-
-    Example:
-        >>> printable("rose\n.jpg")
-        'rose\\n.jpg'
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
-
-
-@dataclass(frozen=True)
-class SkippedPhoto:
-    """A file that was left out.
-
-    Attributes:
-        path: Path relative to the source folder, with forward slashes; safe to print.
-        reason: Why the file was left out, in a few words; safe to print.
-    """
-
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path} ({self.reason})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from gmmaug_plugin.checks import whole_number
 from gmmaug_plugin.pool import Label, Pool, Seed, as_pool
 from gmmaug_plugin.tensorflow.iterations import Iterations, without_autograph
-from gmmaug_plugin.tensorflow.reading import PoolReader
+from gmmaug_plugin.tensorflow.pool_reader import PoolReader
 from gmmaug_plugin.tensorflow.structure import Structure
 
 
@@ -51,8 +51,8 @@ def gmm_dataset(
         label: Read this class only, by name or number; None reads classes as often as the photos had them.
         seed: A non-negative int or several; None takes another at every call.
         rerandomize_each_iteration: Go on in the pool's order at every iteration, instead of repeating the
-            same images. Apply ``repeat`` before ``batch`` and ``prefetch``: otherwise a checkpoint may lose the count of
-            iterations, as it does for ``shuffle``. An iteration that is left early counts.
+            same images. Apply ``repeat`` before ``batch`` and ``prefetch``: otherwise a checkpoint may lose
+            the count of iterations, as it does for ``shuffle``. An iteration that is left early counts.
         value_range: White of ``like``'s float images, 1.0 or 255.0; None takes 255.0 if a value in its
             first elements is above 2, otherwise 1.0.
 

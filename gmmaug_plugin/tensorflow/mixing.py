@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from gmmaug_plugin.checks import seed_entropy
-from gmmaug_plugin.mixing import split_batch, synthetic_beside
 from gmmaug_plugin.pool import Pool, Seed, as_pool
+from gmmaug_plugin.ratio import split_batch, synthetic_beside
 from gmmaug_plugin.tensorflow.iterations import Iterations, without_autograph
-from gmmaug_plugin.tensorflow.reading import PoolReader
+from gmmaug_plugin.tensorflow.pool_reader import PoolReader
 from gmmaug_plugin.tensorflow.structure import Structure
 
 _ENDLESS = 2**62

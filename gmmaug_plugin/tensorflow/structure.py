@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gmmaug_plugin.labels import LabelEncoding
-from gmmaug_plugin.layout import ImageLayout
+from gmmaug_plugin.image_layout import ImageLayout
+from gmmaug_plugin.label_encoding import LabelEncoding
 from gmmaug_plugin.pool import Pool
 
 _KEYS = (("image", "label"), ("images", "labels"), ("x", "y"))

@@ -10,7 +10,7 @@ from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.fitting.choosing import choose_options
 from gmmaug_plugin.fitting.drawing import ClassDrawing
 from gmmaug_plugin.fitting.options import FitOptions
-from gmmaug_plugin.fitting.unfinished import Block
+from gmmaug_plugin.fitting.resume import Block
 from gmmaug_plugin.mixtures import LocalOptions
 from gmmaug_plugin.mixtures.pyramid import with_detail
 from gmmaug_plugin.photos import load_photos

@@ -9,7 +9,7 @@ import pytest
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation.copies import CopyDetector
 from gmmaug_plugin.fitting.drawing import BLOCK, MAX_DRAWS, ClassDrawing, drawer
-from gmmaug_plugin.fitting.unfinished import Unfinished
+from gmmaug_plugin.fitting.resume import Unfinished
 from gmmaug_plugin.photos import PhotoSet
 
 PHOTOS = make_flowers(20, image_size=32, n_classes=1, random_state=0)[0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gmmaug_plugin.keras import GMMSequence
-from gmmaug_plugin.mixing import synthetic_beside
+from gmmaug_plugin.ratio import synthetic_beside
 from tests.keras.conftest import SIZE, Batches
 
 

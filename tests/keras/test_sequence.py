@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from gmmaug_plugin.image_layout import reshape_images
 from gmmaug_plugin.keras import GMMSequence
-from gmmaug_plugin.layout import reshape_images
-from gmmaug_plugin.mixing import split_batch, synthetic_beside
+from gmmaug_plugin.ratio import split_batch, synthetic_beside
 from tests.factories import random_pool
 from tests.keras.conftest import SIZE, Batches, same
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gmmaug_plugin.mixing import split_batch, synthetic_beside
+from gmmaug_plugin.ratio import split_batch, synthetic_beside
 from gmmaug_plugin.tensorflow import mix
 from tests.factories import random_pool
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gmmaug_plugin.record import FitRecord
+from gmmaug_plugin.fit_record import FitRecord
 
 MOST_CHARTS = 12
 LEFT, RIGHT, TOP, BOTTOM = 56, 404, 26, 228

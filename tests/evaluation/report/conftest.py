@@ -11,9 +11,9 @@ import pytest
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation import CopyDetector, Measure, Measurements
 from gmmaug_plugin.evaluation.report import write_report
+from gmmaug_plugin.fit_record import FitRecord
 from gmmaug_plugin.photos import PhotoSet, SkippedPhoto
 from gmmaug_plugin.pool import Pool
-from gmmaug_plugin.record import FitRecord
 
 HOSTILE_TEXT = "<script>document.title='owned'</script><img src=x onerror=\"alert(1)\">"
 HOSTILE_NAMES = (

@@ -11,9 +11,9 @@ import pytest
 from gmmaug_plugin.evaluation import Measure, Measurements
 from gmmaug_plugin.evaluation.report import write_report
 from gmmaug_plugin.evaluation.report.writing import verdict
+from gmmaug_plugin.fit_record import FitRecord
 from gmmaug_plugin.photos import PhotoSet, printable
 from gmmaug_plugin.pool import Pool
-from gmmaug_plugin.record import FitRecord
 
 from .conftest import HOSTILE_NAMES, HOSTILE_TEXT
 

@@ -5,7 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gmmaug_plugin.cli.option_fields import read_values, with_options
+from gmmaug_plugin.cli.options_from_fields import read_values, with_options
 
 
 @dataclass

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gmmaug_plugin.layout import ImageLayout, reshape_images
+from gmmaug_plugin.image_layout import ImageLayout, reshape_images
 from gmmaug_plugin.pool import Label, Pool, Seed
 from gmmaug_plugin.tensorflow.structure import Structure
 

@@ -9,8 +9,8 @@ from safetensors.numpy import save
 from gmmaug_plugin.artifact import ArtifactError, describe
 from gmmaug_plugin.artifact.container import read_bytes, write_bytes
 from gmmaug_plugin.artifact.encoding import psnr
+from gmmaug_plugin.fit_record import FitRecord
 from gmmaug_plugin.pool import Pool, load_model
-from gmmaug_plugin.record import FitRecord
 from tests.factories import random_pool
 
 RECORD = FitRecord("local", {"bandwidth": 0.5}, 7, {"a": 20, "b": 20}, photos="00ff", notes=("A note.",))
@@ -74,7 +74,7 @@ def test_the_same_pool_gives_the_same_bytes_and_a_loaded_one_is_stable(path: Pat
 
 def test_a_file_is_described_without_decoding(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full_pool().save(path)
-    monkeypatch.setattr("gmmaug_plugin.artifact.pools.decode_images", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("gmmaug_plugin.artifact.pool_fields.decode_images", lambda *_: pytest.fail("decoded"))
     found = describe(path)
     assert found["file_bytes"] == path.stat().st_size
     assert found["document"]["class_names"] == ["a", "b"]

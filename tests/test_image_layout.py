@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gmmaug_plugin.layout import ImageLayout, reshape_images
+from gmmaug_plugin.image_layout import ImageLayout, reshape_images
 from tests.factories import random_pool
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gmmaug_plugin.record import FitRecord
+from gmmaug_plugin.fit_record import FitRecord
 
 FULL = FitRecord(
     model="local",

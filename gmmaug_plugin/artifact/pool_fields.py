@@ -19,7 +19,7 @@ from gmmaug_plugin.artifact.container import (
 )
 from gmmaug_plugin.artifact.encoding import CODECS, decode_images, encode_images
 from gmmaug_plugin.files import write_whole
-from gmmaug_plugin.record import FitRecord
+from gmmaug_plugin.fit_record import FitRecord
 
 MAX_IMAGE_SIZE = 512  # height and width in pixels
 _ARRAYS = "arrays."  # prefix of the tensors that hold a pool's further arrays

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gmmaug_plugin.cli import common
-from gmmaug_plugin.cli.option_fields import read_values, with_options
+from gmmaug_plugin.cli.options_from_fields import read_values, with_options
 from gmmaug_plugin.evaluation.usefulness import StudyOptions, study_usefulness
 from gmmaug_plugin.extras import require
 from gmmaug_plugin.fitting import FitOptions, fit

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmmaug_plugin.mixing import split_batch, synthetic_beside
+from gmmaug_plugin.ratio import split_batch, synthetic_beside
 
 ratios = st.floats(0, 0.99)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gmmaug_plugin.fitting.unfinished import Block, Unfinished
+from gmmaug_plugin.fitting.resume import Block, Unfinished
 from gmmaug_plugin.photos import PhotoSet
 
 BLOCK = Block(np.arange(32, dtype=np.uint8).reshape(2, 4, 4), 3, 1)
