@@ -18,18 +18,18 @@ MODULES = {
 }
 
 BASE = {"checks", "extras", "files", "progress", "resizing", "threads"}
-READING = {"layout", "mixing", "labels"}
+READING = {"image_layout", "ratio", "label_encoding"}
 ADAPTER = {"checks", "extras", "resizing", "pool", "artifact", *READING}
-FITTING = {*BASE, "record", "pool", "artifact", "photos", "mixtures", "evaluation"}
+FITTING = {*BASE, "fit_record", "pool", "artifact", "photos", "mixtures", "evaluation"}
 LAYERS = {
     **dict.fromkeys(BASE, BASE),
-    "record": BASE,
-    "artifact": {*BASE, "record"},
-    "pool": {*BASE, "record", "artifact"},
+    "fit_record": BASE,
+    "artifact": {*BASE, "fit_record"},
+    "pool": {*BASE, "fit_record", "artifact"},
     **{part: {*BASE, "pool", *READING} for part in READING},
     "pictures": BASE,
     "photos": BASE,
-    "evaluation": {*BASE, "record", "pool", "photos"},
+    "evaluation": {*BASE, "fit_record", "pool", "photos"},
     "mixtures": {"checks", "resizing", "threads"},
     "fitting": FITTING,
     **dict.fromkeys(("tensorflow", "keras", "albumentations"), ADAPTER),

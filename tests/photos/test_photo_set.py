@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gmmaug_plugin.photos import PhotoSet, load_photos, printable
+from gmmaug_plugin.photos import PhotoSet, load_photos
 from tests.photos.written import write_photos
 
 NOISE = np.random.default_rng(0).integers(0, 256, (5, 16, 16), dtype=np.uint8)
@@ -60,7 +60,3 @@ def test_the_fingerprint_depends_on_the_photos_and_not_on_their_order() -> None:
 
     assert whole.take([4, 3, 2, 1, 0]).fingerprint == whole.fingerprint
     assert whole.take([0, 1, 2, 3]).fingerprint != whole.fingerprint
-
-
-def test_names_are_made_safe_to_print() -> None:
-    assert printable("a\x1b[2J\n\u202e\udcff ü") == "a\\x1b[2J\\n\\u202e\\udcff ü"
