@@ -31,7 +31,7 @@ _pools: dict[str, tuple[tuple[int, ...], Pool]] = {}
 
 
 def _check_model(model: object) -> object:
-    """Return a path as text, and the type of anything else, which ``__init__`` then refuses.
+    """Return a path as a string; of anything else its type, so that ``__init__`` can refuse it.
 
     albumentations turns an error raised here into a warning, and a dataclass into a dict.
     """
@@ -169,7 +169,7 @@ def _cached_pool(path: str) -> Pool:
 
 
 def _class_number(pool: Pool, label: Any) -> int | None:
-    """Return the class of a label, a name or a whole number of any dtype; None reads any class."""
+    """Return the class of a label, a name or a whole number; None if the pool has at most one."""
     if label is None:
         if len(pool.class_names) > 1:
             raise ValueError(

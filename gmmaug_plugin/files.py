@@ -9,14 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 _RANDOM = 6
-_ABANDONED = 3600.0
-"""Age in seconds at which a temporary file counts as abandoned."""
+_ABANDONED = 3600.0  # seconds
 
 
 def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] | None = None) -> None:
     """Write a file completely or not at all: as a temporary file in its folder, flushed, then renamed.
 
-    Temporary files that killed processes left in the folder are removed after an hour.
+    It also removes temporary files of the same target that killed processes left over an hour ago.
 
     Args:
         path: The target.

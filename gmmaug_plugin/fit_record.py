@@ -16,8 +16,8 @@ class FitRecord:
         photos_per_class: Number of photos by class name; the name is "" without classes.
         n_skipped: Number of files that could not be used.
         photos: SHA-256 of the photos, independent of their order.
-        choices: How options were chosen: "local", candidates, the chosen one and the photos held back;
-            "pca", the criterion curve and the choice of each class.
+        choices: How options were chosen. Under "local": the candidates, the chosen one, and the photos held
+            back. Under "pca": the criterion curve and the choice of each class.
         redrawn: Number of draws that were refused as copies, by class name.
         measures: Measures of the pool beside the same measures of photos; empty if not measured.
         notes: Sentences on limits of this fit, and what was not done.
@@ -65,4 +65,4 @@ class FitRecord:
 
 
 _PARTS: dict[str, type] = {"photos_per_class": int, "redrawn": int, "measures": dict, "notes": str}
-"""Types of the values in fields with several."""
+"""Type of the elements of fields that hold several values."""

@@ -30,8 +30,8 @@ class LabelEncoding:
 
         Args:
             labels: Class numbers, (n,) or (n, 1), of an integer, bool or float dtype with whole values; or
-                one-hot vectors (n, n_classes), also smoothed or mixed ones. With one class, (n, 1) zeros are
-                numbers and (n, 1) ones are one-hot.
+                one-hot vectors (n, n_classes), also smoothed or mixed; ``codes`` are plain one-hot. With one
+                class, (n, 1) zeros are numbers and (n, 1) ones are one-hot.
             class_names: The pool's classes, in label order.
 
         Raises:

@@ -81,7 +81,7 @@ def write_class_folders(
 ) -> None:
     """Write images as files, one folder per class, as Keras and torchvision read them.
 
-    All files are written into a folder beside the target, which is then renamed.
+    All files are first written into a temporary folder, which is then renamed to the target.
 
     Args:
         images: uint8 (n, h, w) or (n, h, w, 3), n at least 1.

@@ -27,7 +27,7 @@ def split_batch(batch_size: int, ratio: float) -> tuple[int, int]:
 
 
 def synthetic_beside(n_real: int, ratio: float) -> int:
-    """Return how many synthetic images, added to ``n_real`` real ones, are ``ratio`` of the whole batch.
+    """Return how many synthetic images to add to ``n_real`` real ones to make ``ratio`` of the batch.
 
     Example:
         >>> synthetic_beside(24, 0.25)

@@ -81,7 +81,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns:
         ``document``, as in the file; ``images_per_class``, by class name ("" without classes); ``tensors``,
-        the shape, dtype and bytes of each by name; ``file_bytes``.
+        shape, dtype and size in bytes of each tensor, by name; ``file_bytes``.
 
     Raises:
         ArtifactError, OSError: As for :func:`gmmaug_plugin.pool.load_model`.

@@ -22,7 +22,7 @@ from gmmaug_plugin.evaluation.measure import Measure, judge_distance
 Features = NDArray[np.float64]
 
 NEIGHBOR = 3
-SLACK_COVERAGE = 5.0  # percentage points below the real figure that are good; more if two standard errors are
+SLACK_COVERAGE = 5.0  # good down to this many points below the real figure, or two standard errors if more
 
 _MANIFOLDS = "Kynkäänniemi et al., NeurIPS 2019, section 2, equations 1 and 2 (k = 3)"
 _FRECHET = "Heusel et al., NeurIPS 2017, equation 6; Dowson & Landau, 1982"

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SLACK_DISTANCE = 2.0  # times the real figure that are good: further real photos rarely exceed it
+SLACK_DISTANCE = 2.0  # good up to this many times the real figure, which other photos rarely exceed
 
 
 def judge_distance(value: float, real: float) -> tuple[bool, str]:

@@ -122,7 +122,7 @@ def _scaled(images: NDArray[np.uint8], factors: Sequence[float]) -> NDArray[np.u
 
 
 def _best(candidates: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], str]:
-    """The options of the nearest candidate with few copies, or of the one with the fewest, and why."""
+    """Options of the nearest candidate with few copies (if all have many, with the fewest), and why."""
     few_copies = [candidate for candidate in candidates if candidate["refused"] <= MAX_REFUSED]
     if few_copies:
         best = min(few_copies, key=lambda candidate: candidate["distance"])

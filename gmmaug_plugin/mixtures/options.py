@@ -5,15 +5,15 @@ from typing import ClassVar, Literal
 
 from gmmaug_plugin.checks import one_of, option_field, real_number, whole_number
 
-MIN_SIDE = 16  # of the coarsest level of the local mixture, and of the smallest images
-MAX_SIDE = 512  # of the largest images that the local mixture draws
+MIN_SIDE = 16  # side of the coarsest level of the local mixture, and of the smallest images
+MAX_SIDE = 512  # side of the largest images that the local mixture draws
 MIN_STRENGTH, MAX_STRENGTH = 0.04, 3.0  # at 3 the noise hides the layout completely
-_MAX_BANDS = 5  # of detail: one for each side above 16, up to 512
+_MAX_BANDS = (MAX_SIDE // MIN_SIDE).bit_length() - 1  # bands of detail, one for each side above 16
 
 
 @dataclass(frozen=True)
 class LocalOptions:
-    """Options of the local mixture; noise is a standard deviation of gray levels in 0..1.
+    """Options of the local mixture; noise is a standard deviation on a gray scale of 0 to 1.
 
     ``detail`` is one factor for all sides, or one for each of the sides 32, 64, ...
 
@@ -23,16 +23,16 @@ class LocalOptions:
 
     views: int = option_field(16, "Photos or mirror images that one image is made of.")
     strength: float = option_field(
-        0.8, "Noise added to a photo for an image's layout; larger: newer layouts, less coherent."
+        0.8, "Noise added to the start photo; larger: layouts less like it, but less coherent."
     )
     locality: float = option_field(
         0.8, "Noise below which patches shrink; larger: fewer copies, weaker layout."
     )
     detail: float | tuple[float, ...] = option_field(
-        1.25, "Factor of the contrast of detail at sides above 16; 1: that of blended patches.", type=float
+        1.25, "Factor for the contrast of detail at sides above 16; 1 keeps that of the patches.", type=float
     )
     bandwidth: float = option_field(0.0, "Standard deviation of each patch's Gaussian, gray levels in 0..1.")
-    gain: float = option_field(2.0, "Largest factor of the contrast of mean patches.")
+    gain: float = option_field(2.0, "Upper limit of the factor that raises the contrast of averaged patches.")
     steps: int = option_field(20, "Steps from noise to an image of side 16.")
 
     draws_copies: ClassVar[bool] = False

@@ -9,8 +9,8 @@ class Stage(NamedTuple):
     """How the patches at one side are placed and compared during some steps.
 
     Attributes:
-        size: Side of a patch in pixels.
-        stride: Pixels between the positions of neighbouring patches.
+        size: Side of a patch in pixels, a multiple of 4.
+        stride: Pixels between the positions of neighboring patches; divides the image's side less ``size``.
         centred: Compare patches without their means, which the coarser side has set already.
         search: Candidates: all places within this radius in pixels, or ``kernel.AROUND_KEPT``.
         keep: Number of nearest candidates that become the components of a position.

@@ -29,7 +29,7 @@ def doubled(image: Floats) -> Floats:
 
 
 def with_detail(images: Floats, least: int, gains: Sequence[float]) -> Floats:
-    """Scale bands of detail. The band of a side is what an image loses at half that side.
+    """Scale bands of detail. A band is an image minus the same image halved and doubled.
 
     Args:
         images: float32 (..., side, side).

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from gmmaug_plugin.photos.skipped import MAX_BYTES, MAX_PIXELS, PhotoError, reason_of
+from gmmaug_plugin.photos import skipped
+from gmmaug_plugin.photos.skipped import PhotoError, reason_of
 from gmmaug_plugin.resizing import Resize, resize_images
 
 # EPS is left out because it starts an external interpreter, and formats without a signature because any
@@ -55,19 +56,17 @@ def decode_file(
 def _check_file(path: Path) -> None:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise PhotoError("not a regular file")  # opening a pipe would wait for a writer
+        raise PhotoError(skipped.NOT_REGULAR)  # opening a pipe would wait for a writer
     if status.st_size == 0:
-        raise PhotoError("empty file")
-    if status.st_size > MAX_BYTES:
-        raise PhotoError(f"more than {MAX_BYTES // 1_000_000_000} GB")
+        raise PhotoError(skipped.EMPTY)
+    if status.st_size > skipped.MAX_BYTES:
+        raise PhotoError(skipped.TOO_LARGE)
 
 
 def _decode(image: Image.Image, size: int | None, color: bool) -> NDArray[np.uint8]:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PhotoError(
-            f"more than {MAX_PIXELS // 1_000_000} million pixels: {width} x {height} (width x height)"
-        )
+    if width * height > skipped.MAX_PIXELS:
+        raise PhotoError(f"{skipped.TOO_MANY_PIXELS}: {width} x {height} (width x height)")
     # A JPEG is decoded at a half, a quarter or an eighth of its size where that is faster. Twice the size
     # asked for leaves the antialiasing to resize_images; the decoder's own is coarser.
     image.draft("RGB" if color else "L", None if size is None else (2 * size, 2 * size))
@@ -93,9 +92,9 @@ def _levels(numbers: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale floats 0..1 or integers 0..65535 to 0..255."""
     low, high = numbers.min(), numbers.max()
     if numbers.dtype.kind == "f" and not (low >= 0 and high <= 1):
-        raise PhotoError(f"floats beyond the range from 0 to 1: {low:g} to {high:g}")
+        raise PhotoError(f"{skipped.BEYOND_UNIT}: {low:g} to {high:g}")
     if numbers.dtype.kind != "f" and not (low >= 0 and high <= 65535):
-        raise PhotoError(f"integers beyond 16 bits: {low} to {high}")
+        raise PhotoError(f"{skipped.BEYOND_16_BITS}: {low} to {high}")
     white = 1 if numbers.dtype.kind == "f" else 65535
     levels: NDArray[np.uint8] = np.rint(numbers.astype(np.float32) * (255 / white)).astype(np.uint8)
     return levels

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.photos.skipped import PhotoError, SkippedPhoto, printable
+from gmmaug_plugin.photos.skipped import (
+    BESIDE_CLASSES,
+    UNREADABLE_FOLDER,
+    PhotoError,
+    SkippedPhoto,
+    printable,
+)
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir"})
 
@@ -67,7 +73,7 @@ def find_files(root: Path) -> FoundFiles:
     if not any(classes):
         return FoundFiles(loose, [_name(path, root) for path in loose], skipped=tuple(skipped))
     _check_class_folders(folders, classes, root)
-    skipped += [SkippedPhoto(_name(path, root), "beside the class folders, not in one") for path in loose]
+    skipped += [SkippedPhoto(_name(path, root), BESIDE_CLASSES) for path in loose]
     paths = [path for files in classes for path in files]
     return FoundFiles(
         paths,
@@ -90,7 +96,7 @@ def _files_below(folder: Path, root: Path, known: set[Path], skipped: list[Skipp
             raise PhotoError(
                 f"A class folder cannot be read: {error.strerror}. Received: {str(folder)!r}"
             ) from error
-        skipped.append(SkippedPhoto(_name(path, root), f"unreadable folder: {error.strerror}"))
+        skipped.append(SkippedPhoto(_name(path, root), f"{UNREADABLE_FOLDER}: {error.strerror}"))
 
     found = []
     visited = known - {folder.resolve()}

@@ -8,6 +8,18 @@ from PIL import Image, UnidentifiedImageError
 MAX_PIXELS = 100_000_000  # photos with more pixels are refused by their header, before they are decoded
 MAX_BYTES = 1_000_000_000  # larger files are refused unread
 
+NOT_REGULAR = "not a regular file"
+EMPTY = "empty file"
+TOO_LARGE = f"more than {MAX_BYTES // 1_000_000_000} GB"
+TOO_MANY_PIXELS = f"more than {MAX_PIXELS // 1_000_000} million pixels"
+BEYOND_UNIT = "floats beyond the range from 0 to 1"
+BEYOND_16_BITS = "integers beyond 16 bits"
+NOT_AN_IMAGE = "not an image"
+NO_MEMORY = "not enough memory to decode it"
+BROKEN = "broken image"
+BESIDE_CLASSES = "beside the class folders, not in one"
+UNREADABLE_FOLDER = "unreadable folder"
+
 
 class PhotoError(ValueError):
     """Photos that cannot be used: an unusable source, too few photos, or a bad file in a strict read."""
@@ -47,14 +59,14 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, PhotoError):
         return str(error)
     if isinstance(error, UnidentifiedImageError):
-        return "not an image"
+        return NOT_AN_IMAGE
     if isinstance(error, Image.DecompressionBombError):
-        return f"more than {MAX_PIXELS // 1_000_000} million pixels"
+        return TOO_MANY_PIXELS
     if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
+        return NO_MEMORY
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"broken image: {printable(str(error)[:200]) or type(error).__name__}"
+    return f"{BROKEN}: {printable(str(error)[:200]) or type(error).__name__}"
 
 
 def summary(skipped: Sequence[SkippedPhoto]) -> str:
