@@ -33,7 +33,8 @@ def main() -> None:
     size = ("--image-size", IMAGE_SIZE)
     run("gmmaug", "vary", photo, "--photos", photos, *size, "-n", 8, "-o", out / "varied.png")
     train(photos, held_back, model)
-    print(f"\nThe file, the pictures and the report, {report / 'index.html'}, are in {out}")
+    print(f"\nOpen {report / 'index.html'} first, then samples.png and varied.png in {out}.")
+    print("Whether a pool helps a classifier of your own photos: gmmaug evaluate PHOTOS")
 
 
 def run(command: str, *arguments: object) -> None:

@@ -1,5 +1,6 @@
 """Commands that draw from photos: ``gmmaug fit`` (also ``gmmaug-fit``) and ``gmmaug vary``."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,6 +119,8 @@ def _cluster(scheduler: str | None) -> Iterator[Any]:
         yield None
         return
     distributed = require("distributed", extra="dask")
+    if not re.fullmatch(r"[a-z]+://.+:\d+", scheduler):
+        raise ValueError(f"--scheduler must be like tcp://HOST:PORT. Received: {scheduler}")
     try:
         client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:

@@ -138,7 +138,7 @@ def evaluate_command(
         return
     typer.echo(found.verdict)
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-    for one in found.tables():
+    for one in found.tables() if found.runs else []:
         table = Table(*one.headings, title=one.title, title_justify="left")
         for row in one.rows:
             table.add_row(*row)

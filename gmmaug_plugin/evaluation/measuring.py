@@ -177,7 +177,7 @@ def _copies(space: Space, copies: CopyRates) -> Measure:
     good = space not in copies.exceeds()
     verdict = (
         f"{value:.1f} % of the images are copies of training photos {comparison}; {real:.1f} % of the photos "
-        f"count as copies of each other. {'Chance can explain' if good else 'Chance does not explain'} this."
+        f"count as copies of each other: {'no more than chance explains' if good else 'too many'}."
     )
     return Measure(f"copies_{space}", title, value, real, "%", good, verdict, _COPY_SOURCE)
 
@@ -197,8 +197,8 @@ def _feature_measures(
     measures = measure_features(*(network(one) for one in sets))
     if network.trusted:
         return network, measures
-    doubt = " Not judged: the network hardly classifies photos better than guessing does."
-    return network, [replace(one, good=None, verdict=one.verdict + doubt) for one in measures]
+    doubt = "Not judged: the network hardly classifies photos better than guessing does."
+    return network, [replace(one, good=None, verdict=doubt) for one in measures]
 
 
 def _in_proportion(

@@ -26,10 +26,12 @@ class LocalOptions:
         0.8, "Noise added to the start photo; larger: layouts less like it, but less coherent."
     )
     locality: float = option_field(
-        0.8, "Noise below which patches shrink; larger: fewer copies, weaker layout."
+        0.8, "Noise below which patches shrink; larger: fewer copies, weaker layout. Measured unless given."
     )
     detail: float | tuple[float, ...] = option_field(
-        1.25, "Factor for the contrast of detail at sides above 16; 1 keeps that of the patches.", type=float
+        1.25,
+        "Factor for the contrast of detail at sides above 16; 1: unchanged. Measured unless given.",
+        type=float,
     )
     bandwidth: float = option_field(0.0, "Standard deviation of each patch's Gaussian, gray levels in 0..1.")
     gain: float = option_field(2.0, "Upper limit of the factor that raises the contrast of averaged patches.")

@@ -20,6 +20,7 @@ FIT = ("fit", "{folder}", "-o", "{tmp}/m.safetensors")
         ((*FIT, "--report", "{file}"), "is a file. Received: "),
         (("fit", "{folder}/none", "-o", "{tmp}/m.safetensors"), "Received: "),
         ((*FIT, "--scheduler", "tcp://127.0.0.1:9"), "start one with: dask scheduler"),
+        ((*FIT, "--scheduler", "here"), "must be like tcp://HOST:PORT. Received: here"),
         (("sample", "{file}", "-o", "{tmp}/x.png", "--label", "rose"), "Received: 'rose'"),
         (("sample", "{tmp}/none.safetensors", "-o", "{tmp}/x.png"), "none.safetensors"),
         (("export", "{file}", "{tmp}/out", "--format", "tif"), "['png', 'jpg', 'webp']"),

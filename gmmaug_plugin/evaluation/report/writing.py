@@ -156,14 +156,14 @@ def verdict(measurements: Measurements | None) -> tuple[str, str]:
     if copied:
         worst = max(copied, key=lambda one: one.value - one.real)
         return "bad", f"The pool copies photos. {worst.verdict}"
+    n_open = len(measurements.measures if measurements else ()) - len(judged)
+    rest = f" {n_open} measures are not judged." if n_open else ""
     if not bad:
-        return "good", f"In all {len(judged)} measures the pool's images are as other photos would be."
+        return "good", f"In {len(judged)} measures the pool's images are as other photos would be.{rest}"
     titles = "; ".join(one.title for one in bad)
     good = len(judged) - len(bad)
-    return (
-        "open",
-        f"As photos in {good} of {len(judged)} measures, and unlike photos in the others: {titles}.",
-    )
+    text = f"As photos in {good} of {len(judged)} measures, and unlike photos in the others: {titles}."
+    return "open", text + rest
 
 
 def data_uri(image: Images | NDArray[np.float32]) -> str:

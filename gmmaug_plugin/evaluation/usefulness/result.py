@@ -202,8 +202,8 @@ class Usefulness:
         gains = {arm: self._gain(arm) for arm, n in n_seeds.items() if n > 1}
         if not gains:
             minutes = 4 * max((run.seconds for run in self.runs), default=0) / 60
-            needed_time = f", which take about {minutes:.0f} minutes" if self.runs else ""
-            return None, f"two seeds of photos alone and of a ratio are needed{needed_time}"
+            advice = f"about {minutes:.0f} minutes" if self.runs else "more: no training was finished"
+            return None, f"two seeds of photos alone and of a ratio are needed, which take {advice}"
         # Chance exceeds this quantile as rarely as it exceeds two standard errors with many seeds: it is 14
         # with two seeds, 4.5 with three, 2.9 with five.
         needed = {arm: stats.t.isf(stats.norm.sf(SURE), n_seeds[arm] - 1) for arm in gains}
