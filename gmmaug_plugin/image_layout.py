@@ -112,7 +112,7 @@ def _white(images: NDArray[Any], value_range: float | None) -> float:
     white = (255.0 if high > 2.0 else 1.0) if value_range is None else float(value_range)
     if not (-_RANGE_SLACK * white <= low and high <= white * (1 + _RANGE_SLACK)):
         raise ValueError(
-            f"Float images must be finite and in [0, {white:g}]; in tf.data and Keras, value_range=255.0 allows "
-            f"[0, 255]. Received: values in [{low:g}, {high:g}]"
+            f"Float images must be finite and in [0, {white:g}]; value_range of tf.data and Keras adapters "
+            f"is 1.0 or 255.0. Received: values in [{low:g}, {high:g}]"
         )
     return white
