@@ -58,7 +58,7 @@ def test_a_scheduler_draws_the_same_pool(folder: Path, file: Path, tmp_path: Pat
 def test_ctrl_c_keeps_the_images_drawn_and_resume_goes_on(folder: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "GMMAUG_CACHE": str(tmp_path / "cache")}
     path, whole = tmp_path / "m.safetensors", tmp_path / "whole.safetensors"
-    options = ("--image-size", "64", "--images", "400", "--no-measure")
+    options = ("--image-size", "64", "--images", "100", "--no-measure")
     process = subprocess.Popen(
         [BIN / "gmmaug-fit", folder, "-o", path, *options, "--workers", "1"],
         stderr=subprocess.PIPE,

@@ -48,9 +48,8 @@ def test_evaluate_gives_a_verdict_and_goes_on_from_its_file(folder: Path, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "Trained 3 classifiers" in done.stdout
     assert "photos + 50% pool" in done.stdout
-    first = json.loads(study.read_text())["runs"]
-    done = run("gmmaug", "evaluate", folder, "--seeds", 2, *options, "--quiet")
+    first = study.read_bytes()
+    assert len(json.loads(first)["runs"]) == 3
+    done = run("gmmaug", "evaluate", folder, "--seeds", 1, *options, "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
-    runs = json.loads(study.read_text())["runs"]
-    assert (len(first), len(runs)) == (3, 6)
-    assert all(run in runs for run in first)
+    assert study.read_bytes() == first  # finished trainings, whose seconds it holds, are not repeated
