@@ -10,7 +10,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 from drawn_flowers import make_flowers
-from PIL import Image
+
+from gmmaug_plugin.pictures import write_class_folders
 
 IMAGE_SIZE = int(os.environ.get("IMAGE_SIZE", "64"))
 """Height and width in pixels."""
@@ -31,10 +32,7 @@ def write_drawn_flowers(folder: Path, *, n_samples: int, n_classes: int, random_
     images, labels, class_names = make_flowers(
         n_samples, image_size=IMAGE_SIZE, n_classes=n_classes, random_state=random_state
     )
-    for name in class_names:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        Image.fromarray(image).save(folder / class_names[label] / f"{index:04d}.png")
+    write_class_folders(images, labels, class_names, folder)
 
 
 def small_classifier(n_classes: int) -> keras.Model:

@@ -3,6 +3,7 @@
 python examples/demo.py OUT
 """
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ BIN = Path(sys.executable).parent
 def main() -> None:
     out = Path(sys.argv[1])
     photos, held_back = out / "photos", out / "photos held back"
+    for folder in (photos, held_back):
+        shutil.rmtree(folder, ignore_errors=True)  # flowers of an earlier demo
     print(f"Drawing 240 flowers into {photos} and 120 others into {held_back}")
     write_drawn_flowers(photos, n_samples=240, n_classes=3, random_state=0)
     write_drawn_flowers(held_back, n_samples=120, n_classes=3, random_state=1)

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from examples.drawn_flowers import make_flowers
+from gmmaug_plugin.pictures import write_class_folders
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ["tf_data.py", "keras_sequence.py", "albumentations_transforms.py"]
@@ -24,10 +24,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photos in photos/, as in the README."""
     root = tmp_path_factory.mktemp("readme")
     images, labels, names = make_flowers(60, image_size=48, n_classes=3)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        folder = root / "photos" / names[label]
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{index}.png")
+    write_class_folders(images, labels, names, root / "photos")
     return root
 
 

@@ -1,4 +1,9 @@
-"""From noise to an image: the steps from coarse to fine."""
+"""From noise to an image: the steps from coarse to fine.
+
+A *position* is a place of a patch in the image, on the grid of a *stage* (patch size and stride). Its
+*components* are the Gaussians of the mixture there: patches of the views nearest to the image's own, each
+given by a *code*, the place of its upper left pixel in the views (see ``kernel.py``).
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -25,7 +30,6 @@ from gmmaug_plugin.mixtures.pyramid import doubled
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int32]
-
 
 _CARRIED = 16  # components carried to a finer side, nearest first
 _SECOND_WEIGHT = np.float32(0.3)  # factor for components from the second nearest position of a coarser grid
@@ -56,7 +60,7 @@ def drawn_image(
         large, small = BEYOND_32 if depth else AT_32
         added, steps = FINE_NOISE[min(depth, 2)], FINE_STEPS[min(depth, 2)]
         codes, weights = _carried(codes, weights, stages[-1], large, image.shape[1], 2)
-        # Cover the image with one component at each position, chosen at random, without any noise.
+        # Blend one component at each position, drawn by its weight, into an image without noise.
         cover = large._replace(search=kernel.AS_KEPT, keep=1)
         image = doubled(image)
         _run(image, level, _chosen(codes, weights, rng), cover, np.array([1, 0], np.float32))
@@ -78,7 +82,7 @@ def _anneal(
 ) -> tuple[Codes, Floats]:
     """Remove the noise of an image in place, with the stage and the noise level of each step.
 
-    ``codes`` are the candidates of the first stage, unless it searches all places.
+    ``codes`` are the components that the first stage starts from, unless it searches all places.
 
     Returns:
         The last stage's codes and their weights.
@@ -87,7 +91,7 @@ def _anneal(
     weights, before = np.zeros((0, 0), np.float32), stages[0]
     for stage, group in groupby(range(len(stages)), key=lambda step: stages[step]):
         steps = list(group)
-        if stage != before and stage.search < 0:
+        if stage != before and stage.search == kernel.AROUND_KEPT:
             codes, weights = _carried(codes, weights, before, stage, image.shape[1], 1)
         run = levels[steps[0] : steps[-1] + 2]
         codes, weights = _run(image, views, codes, stage, run, options.bandwidth, options.gain)

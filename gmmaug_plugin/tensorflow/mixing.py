@@ -82,26 +82,16 @@ def mix(
         raise ValueError("batch_size must be given for a dataset of single images. Received: batch_size=None")
     n_real, n_synthetic = split_batch(size, ratio)
     images = dataset if structure.batch_size is None else dataset.unbatch()
-    n_images = int(images.cardinality())
     real = dataset
     if structure.batch_size != n_real:
-        together = structure.static_batch_size
-        endless = n_images == tf.data.INFINITE_CARDINALITY
-        even = (n_images >= 0 and n_images % n_real == 0) or (together and together % n_real == 0)
-        real = images.batch(n_real, drop_remainder=bool(static_shape and (endless or even)))
+        full = static_shape and _fills_batches(images, structure.static_batch_size, n_real)
+        real = images.batch(n_real, drop_remainder=full)
     if n_synthetic == 0:
         return real
     reader = PoolReader(pool, structure, seed)
     # By the number of real images in a batch; a short batch never has more than a full one.
     counts = [synthetic_beside(n, ratio) for n in range(n_real)] + [n_synthetic]
-    if n_images > 0:
-        full, rest = divmod(n_images, n_real)
-        an_epoch = full * n_synthetic + counts[rest]
-    elif (n_batches := int(real.cardinality())) > 0:
-        an_epoch = n_batches * n_synthetic
-    else:
-        # Unknown: epochs begin a golden section apart, which spreads them evenly over the order.
-        an_epoch = round(0.618 * reader.period)
+    an_epoch = _images_per_epoch(images, real, counts, reader.period)
     key = int(np.random.SeedSequence(seed_entropy(seed)).generate_state(1, np.uint32)[0])
 
     def insert(step: Any, iteration: Any, element: Any) -> Any:
@@ -123,6 +113,23 @@ def mix(
     return iterations.keep(
         sources.map(without_autograph(insert), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     )
+
+
+def _fills_batches(images: Any, batch_size: int | None, n_real: int) -> bool:
+    """Whether images, which came in batches of a size, if any, fill batches of ``n_real`` evenly."""
+    n = int(images.cardinality())
+    even = n >= 0 and n % n_real == 0
+    return even or n == tf.data.INFINITE_CARDINALITY or bool(batch_size and batch_size % n_real == 0)
+
+
+def _images_per_epoch(images: Any, real: Any, counts: Sequence[int], period: int) -> int:
+    """Synthetic images in an epoch; ``counts`` are those of a batch, by its number of real images."""
+    n, n_batches = int(images.cardinality()), int(real.cardinality())
+    if n > 0:
+        full, rest = divmod(n, len(counts) - 1)
+        return full * counts[-1] + counts[rest]
+    # Unknown: epochs begin a golden section apart, which spreads them evenly over the order.
+    return n_batches * counts[-1] if n_batches > 0 else round(0.618 * period)
 
 
 def _checked_size(images: Any, most: int) -> Any:

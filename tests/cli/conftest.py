@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from examples.drawn_flowers import make_flowers
+from gmmaug_plugin.pictures import write_class_folders
 
 BIN = Path(sys.executable).parent
 
@@ -36,9 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 drawn flowers in two class folders, and one file that is no photo."""
     root = tmp_path_factory.mktemp("photos")
     images, labels, names = make_flowers(24, image_size=48, n_classes=2)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        (root / names[label]).mkdir(exist_ok=True)
-        Image.fromarray(image).save(root / names[label] / f"{index:02d}.png")
+    write_class_folders(images, labels, names, root)
     (root / "daisy" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
     return root
 

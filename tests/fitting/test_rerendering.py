@@ -7,15 +7,14 @@ from PIL import Image
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.fitting import vary
 from gmmaug_plugin.photos import PhotoError
+from gmmaug_plugin.pictures import write_class_folders
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("photos")
     images, labels, names = make_flowers(24, image_size=32, n_classes=2)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        (root / names[label]).mkdir(exist_ok=True)
-        Image.fromarray(image).save(root / names[label] / f"{index:02d}.png")
+    write_class_folders(images, labels, names, root)
     return root
 
 
