@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.checks import whole_number
-
 from .flowers import CLASS_NAMES, draw_flower
 
 _PETALS = {
@@ -21,7 +19,7 @@ def make_flowers(
     *,
     image_size: int = 128,
     n_classes: int = 5,
-    random_state: int | None = 0,
+    random_state: int = 0,
     color: bool = False,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32], tuple[str, ...]]:
     """Draw pictures of flowers: petals, leaves, light and clutter that differ in every picture.
@@ -31,37 +29,27 @@ def make_flowers(
     pictures of 128 x 128 take about ten seconds. On another processor a pixel may differ by a gray level.
 
     Args:
-        n_samples: Number of pictures, at least 1.
+        n_samples: Number of pictures.
         image_size: Height and width in pixels, at least 16.
         n_classes: How many of daisy, dandelion, rose, sunflower, tulip, in this order; 1 to 5.
-        random_state: Seed, 0 or larger; None draws other pictures at every call.
+        random_state: Seed, 0 or larger.
         color: Color the same pictures: dark tones green, bright ones in a petal color of the class.
 
     Returns:
         Pictures (n_samples, image_size, image_size), or (n_samples, image_size, image_size, 3) with
         ``color``, uint8 0..255; labels (n_samples,) int32; and the class names in label order.
 
-    Raises:
-        ValueError: If an argument is out of range.
-
     Example:
         >>> images, labels, class_names = make_flowers(4, image_size=32, n_classes=2)
         >>> images.shape, labels.tolist(), class_names
         ((4, 32, 32), [0, 1, 0, 1], ('daisy', 'dandelion'))
     """
-    n_samples = whole_number("n_samples", n_samples, 1)
-    image_size = whole_number("image_size", image_size, 16)
-    n_classes = whole_number("n_classes", n_classes, 1, len(CLASS_NAMES))
-    if random_state is None:
-        seed = np.random.SeedSequence().generate_state(4).tolist()
-    else:
-        seed = [whole_number("random_state", random_state, 0)]
     names = CLASS_NAMES[:n_classes]
     labels = (np.arange(n_samples) % n_classes).astype(np.int32)
     shape = (n_samples, image_size, image_size)
     images = np.empty((*shape, 3) if color else shape, np.uint8)
     for i, label in enumerate(labels):
-        picture = draw_flower(names[label], image_size, np.random.default_rng([*seed, i]))
+        picture = draw_flower(names[label], image_size, np.random.default_rng([random_state, i]))
         images[i] = _palette(names[label])[picture] if color else picture
     return images, labels, names
 

@@ -7,25 +7,17 @@ near-duplicates. So about 1% of real photos count as copies of others. Judging d
 those of real photos is the idea of C. Meehan, K. Chaudhuri, S. Dasgupta, *A Non-Parametric Test to Detect
 Data-Copying in Generative Models*, AISTATS 2020; percentile, spaces and symmetries are the project's own.
 
-**Spaces.** Each space alone misses some copies:
+The spaces are gray levels as they are ("raw"), with mean 0 and norm 1 ("contrast"), and the same after a
+Gaussian blur of sigma size/32 is subtracted ("high_pass"). Each alone misses some copies: docs/measures.md.
 
-===========  ==================================================  ==========================================
-space        point of an image                                   finds copies
-===========  ==================================================  ==========================================
-raw          gray levels                                         with noise, blurred
-contrast     gray levels with mean 0 and norm 1                  also with other brightness or contrast
-high_pass    gray levels minus a Gaussian blur of sigma size/32  with noise, other brightness or contrast,
-             (4 at 128 pixels), with mean 0 and norm 1           under fog, slightly blurred
-===========  ==================================================  ==========================================
-
-**Limits.** Color images are compared by their luma, images larger than 128 pixels at 128, and with at most
-7,000 training photos (460 MB): copies of other photos are not found.
+Color images are compared by their luma, images larger than 128 pixels at 128, and with at most 7,000
+training photos (460 MB): copies of other photos are not found.
 """
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args
 
@@ -93,12 +85,8 @@ class CopyRates:
                 found.append(space)
         return tuple(found)
 
-    def as_json(self) -> dict[str, Any]:
-        """All fields and ``exceeds`` as plain JSON values."""
-        return {**asdict(self), "exceeds": list(self.exceeds())}
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Nearest:
     """The nearest training photo of every image.
 

@@ -2,14 +2,12 @@
 
 **Precision and recall.** The manifold of a set is the union of balls around its members, each reaching to the
 member's third nearest neighbor. Precision is the share of images on the manifold of the photos, recall the
-share of photos on the manifold of the images. T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen and T. Aila,
-"Improved precision and recall metric for assessing generative models", NeurIPS 2019, section 2.
+share of photos on the manifold of the images (Kynkäänniemi et al., "Improved precision and recall metric for
+assessing generative models", NeurIPS 2019).
 
-**Fréchet distance.** Between normal distributions with the means and covariances of the features. M. Heusel,
-H. Ramsauer, T. Unterthiner, B. Nessler and S. Hochreiter, "GANs trained by a two time-scale update rule
-converge to a local Nash equilibrium", NeurIPS 2017, equation 6, after D. C. Dowson and B. V. Landau, "The
-Fréchet distance between multivariate normal distributions", *J. Multivariate Analysis* 12, 1982. Small sets
-overstate it, so only figures of sets of equal size are comparable.
+**Fréchet distance.** Between normal distributions with the means and covariances of the features (Heusel et
+al., NeurIPS 2017, after Dowson and Landau, *J. Multivariate Analysis* 12, 1982). Small sets overstate it, so
+only figures of sets of equal size are comparable.
 """
 
 import numpy as np

@@ -33,6 +33,8 @@ _SMOOTHING = 0.1
 class FeatureExtractor:
     """A small convolutional network, trained when constructed and fixed from then on.
 
+    The same photos give the same network. The seeds of Keras are neither used nor changed.
+
     Four convolutions with batch normalization, the mean over all places (the 64 features), and a linear
     layer; trained on mirrored and plain photos with Adam (D. P. Kingma and J. Ba, ICLR 2015): 15 epochs in
     steps of 64 photos, but at least 300 and at most 700 steps. The learning rate rises over the first tenth
@@ -43,8 +45,6 @@ class FeatureExtractor:
         labels: Their classes, int (n,), 0 to C - 1 with C at least 2.
         unseen: Photos that the network is only tested on, uint8 (m, h, w) or (m, h, w, 3).
         unseen_labels: Their classes, int (m,).
-        random_state: Seed of initial weights, order and mirroring. The seeds of Keras are neither used nor
-            changed.
 
     Attributes:
         accuracy: Share of the unseen photos that are classified correctly.
@@ -60,11 +60,9 @@ class FeatureExtractor:
         (20, 64)
     """
 
-    def __init__(
-        self, images: Images, labels: Labels, unseen: Images, unseen_labels: Labels, *, random_state: int = 0
-    ) -> None:
+    def __init__(self, images: Images, labels: Labels, unseen: Images, unseen_labels: Labels) -> None:
         keras = require("keras", extra="tensorflow")
-        rng = np.random.default_rng([random_state, 4])
+        rng = np.random.default_rng([0, 4])
         pixels = _pixels(images)
         classifier, self._features = _build(keras, int(labels.max()) + 1, rng)
         _train(keras, classifier, pixels, labels, rng)

@@ -1,13 +1,13 @@
 """All measures of a set of images, next to the same measures of the photos they were drawn from."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmmaug_plugin.checks import image_stack, whole_number
+from gmmaug_plugin.checks import image_stack
 from gmmaug_plugin.evaluation.contrast import measure_contrast
 from gmmaug_plugin.evaluation.copies import SPACES, CopyDetector, CopyRates, Space
 from gmmaug_plugin.evaluation.feature_distances import NEIGHBOR, measure_features
@@ -41,19 +41,12 @@ class Measurements:
     Attributes:
         measures: Copies, sliced Wasserstein distances, contrast, features.
         n_images: Number of images measured.
-        copies: Shares of copies; None without a detector.
-        feature_accuracy: Share of unseen photos that the network behind the features classifies correctly;
-            None without features.
-        feature_chance: Share of their most frequent class; None without features.
-        notes: Sentences on what was not measured, and why.
+        notes: Sentences on what was not measured, and why, and on how far to trust features.
     """
 
-    measures: tuple[Measure, ...]
+    measures: tuple[Measure, ...] = field(repr=False)
     n_images: int
-    copies: CopyRates | None = None
-    feature_accuracy: float | None = None
-    feature_chance: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     def __getitem__(self, name: str) -> Measure:
         """The measure of that name.
@@ -66,8 +59,7 @@ class Measurements:
     def as_json(self) -> dict[str, Any]:
         """All fields as plain JSON values."""
         measures = [measure.as_json() for measure in self.measures]
-        copies = None if self.copies is None else self.copies.as_json()
-        return {**vars(self), "measures": measures, "copies": copies, "notes": list(self.notes)}
+        return {**vars(self), "measures": measures, "notes": list(self.notes)}
 
 
 def measure_images(
@@ -77,10 +69,9 @@ def measure_images(
     *,
     detector: CopyDetector | None,
     features: bool | None = None,
-    random_state: int = 0,
     quiet: bool = True,
 ) -> Measurements:
-    """Measure images, and real photos in the same way.
+    """Measure images, and real photos in the same way; the same arguments give the same figures.
 
     Images and one part of the photos are compared with another part of the photos. All three sets have equal
     size, at most 1,000, and classes in the proportion of the photos, so these do not influence the figures. A
@@ -94,7 +85,6 @@ def measure_images(
         detector: Finds copies; None leaves them out.
         features: Measure also in the feature space of a network; None does so if Keras is installed, two
             classes have at least 8 photos, and there are at least 80 photos; if not, a note gives the reason.
-        random_state: Seed of every random choice.
         quiet: Show no progress.
 
     Returns:
@@ -111,40 +101,37 @@ def measure_images(
         >>> found["contrast"].verdict  # doctest: +SKIP
         'Contrast of whole images: 57.1 gray levels, in photos 58.6. The images are like the photos.'
     """
-    whole_number("random_state", random_state, 0)
     image_stack("images", images, least=2)
     image_stack("photos", training.images, least=FEWEST_PHOTOS)
     photos = resize_images(to_grayscale(training.images), images.shape[1])
     notes = [detector.note] if detector is not None and detector.note else []
-    rng = np.random.default_rng([random_state, 6])
+    rng = np.random.default_rng([0, 6])
     with progress_bar("Measuring", 4, quiet=quiet) as advance:
         rows = _in_proportion(labels, training.labels, len(images), rng)
         if len(rows) < len(images):
             notes.append(f"Measured on {len(rows):,} of {len(images):,} images, classes as in the photos.")
         with_features = _wants_features(features, training.labels, len(rows), notes)
         measures: list[Measure] = []
-        copies = None
         if detector is not None:
             copies = detector.rates(images[rows], None if labels is None else labels[rows])
             measures += [_copies(space, copies) for space in SPACES]
         advance()
         chosen = to_grayscale(images[rows])
         order = _evenly_mixed(training.labels, len(photos), rng)[: 2 * MOST_COMPARED]
-        measures += measure_sliced_wasserstein(chosen, photos[order], random_state=random_state)
+        measures += measure_sliced_wasserstein(chosen, photos[order])
         advance()
         measures += measure_contrast(chosen, photos)
         advance()
-        accuracy = chance = None
         if with_features and training.labels is not None:
-            network, found = _feature_measures(chosen, photos, training.labels, random_state)
-            accuracy, chance = network.accuracy, network.chance
+            network, found = _feature_measures(chosen, photos, training.labels)
             measures += found
             notes.append(
                 "The network behind precision, recall and Fréchet distance classifies "
-                f"{100 * accuracy:.0f} % of unseen photos correctly; guessing reaches {100 * chance:.0f} %."
+                f"{100 * network.accuracy:.0f} % of unseen photos correctly; guessing reaches "
+                f"{100 * network.chance:.0f} %."
             )
         advance()
-    return Measurements(tuple(measures), len(rows), copies, accuracy, chance, tuple(notes))
+    return Measurements(tuple(measures), len(rows), tuple(notes))
 
 
 def _wants_features(features: bool | None, labels: Labels, n_images: int, notes: list[str]) -> bool:
@@ -183,16 +170,14 @@ def _copies(space: Space, copies: CopyRates) -> Measure:
 
 
 def _feature_measures(
-    images: NDArray[np.uint8], photos: NDArray[np.uint8], labels: NDArray[np.int32], random_state: int
+    images: NDArray[np.uint8], photos: NDArray[np.uint8], labels: NDArray[np.int32]
 ) -> tuple[FeatureExtractor, list[Measure]]:
     """Measure in the feature space of a network trained on photos that are not compared."""
     n = min(len(images), len(photos) // 4)
-    rng = np.random.default_rng([random_state, 7])
+    rng = np.random.default_rng([0, 7])
     order = _evenly_mixed(labels, len(photos), rng)
     compared, trained_on = rng.permutation(order[: 2 * n]), order[2 * n :][:MOST_TRAINED_ON]
-    network = FeatureExtractor(
-        photos[trained_on], labels[trained_on], photos[compared], labels[compared], random_state=random_state
-    )
+    network = FeatureExtractor(photos[trained_on], labels[trained_on], photos[compared], labels[compared])
     sets = images[:n], photos[compared[:n]], photos[compared[n:]]
     measures = measure_features(*(network(one) for one in sets))
     if network.trusted:

@@ -116,9 +116,7 @@ def sliced_wasserstein(
     return [_distances(level, [mine], n_projections, rng)[0] for mine, level in zip(own, other, strict=True)]
 
 
-def measure_sliced_wasserstein(
-    images: NDArray[np.uint8], photos: NDArray[np.uint8], *, random_state: int = 0
-) -> list[Measure]:
+def measure_sliced_wasserstein(images: NDArray[np.uint8], photos: NDArray[np.uint8]) -> list[Measure]:
     """Compare images with photos, and photos with photos.
 
     The photos are split four times into two halves at random. With each split, 64 projections compare one
@@ -129,13 +127,12 @@ def measure_sliced_wasserstein(
     Args:
         images: uint8 (n, h, w) or (n, h, w, 3).
         photos: Real photos, the same of m, m at least 4; at most twice as many as images are compared.
-        random_state: Seed of splits, patches and directions.
 
     Returns:
         A measure per level, the finest first: ``sliced_wasserstein_128``, and so on, times 1000.
     """
     n = min(len(images), len(photos) // 2)
-    rng = np.random.default_rng([random_state, 3])
+    rng = np.random.default_rng([0, 3])
     photos = photos[rng.permutation(len(photos))[: 2 * n]]
     per_image = min(_MOST_PER_IMAGE, max(1, _N_PATCHES // n))
     patches = [_cut_patches(one, per_image, rng) for one in (images[:n], photos)]

@@ -17,7 +17,7 @@ _REG_COVAR, _MAX_ITER, _TOLERANCE = 1e-6, 100, 1e-3  # scikit-learn's defaults
 _NO_MEMBER = 1e-12  # responsibilities below this are rounding errors
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gaussians:
     """A Gaussian mixture of K components in q dimensions.
 

@@ -74,6 +74,10 @@ class PCAMixture:
     choice: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        n, q = self.gaussians.means.shape
+        return f"PCAMixture({n} Gaussians over {q} principal images of {len(self.mean)} pixels a side)"
+
     @classmethod
     def fit(
         cls,

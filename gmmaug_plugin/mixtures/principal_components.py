@@ -11,7 +11,7 @@ _MAX_ORDER = 6000  # of a matrix whose eigenvectors are computed: some minutes o
 _LEAST_SHARE = 1e-9  # directions with less than this share of the greatest variance are rounding errors
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PrincipalComponents:
     """Orthonormal directions of greatest variance, as scikit-learn's ``PCA`` finds them.
 

@@ -1,7 +1,5 @@
 """Copies are distinguished from images that merely resemble photos, and real photos set the thresholds."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -257,7 +255,6 @@ def test_more_copies_than_chance_explains_exceed(n_copies: int, n_real: int, exc
     found = CopyRates(NOWHERE | {"raw": n_copies / 500}, NOWHERE | {"raw": n_real / 507}, 500, 507)
 
     assert found.exceeds() == (("raw",) if exceeds else ())
-    assert json.loads(json.dumps(found.as_json()))["exceeds"] == list(found.exceeds())
 
 
 @pytest.mark.parametrize(

@@ -48,14 +48,13 @@ def test_only_the_level_that_differs_is_far() -> None:
     assert far[2] < 2 * near[2]
 
 
-def test_equal_sets_are_good_and_the_seed_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_sets_are_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_N_PATCHES", 2000)
     images = noise(40, 33, 33)
-    measures = measure_sliced_wasserstein(images, images, random_state=1)
+    measures = measure_sliced_wasserstein(images, images)
     assert [one.name for one in measures] == ["sliced_wasserstein_33", "sliced_wasserstein_17"]
     assert all(one.good for one in measures)
-    assert measures == measure_sliced_wasserstein(images, images, random_state=1)
-    assert measures != measure_sliced_wasserstein(images, images, random_state=2)
+    assert measures == measure_sliced_wasserstein(images, images)
 
 
 def test_fog_is_far_from_photos_and_the_verdict_says_how_far() -> None:

@@ -1,14 +1,8 @@
-from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from gmmaug_plugin.mixtures.options import LocalOptions, PCAOptions
-
-
-@pytest.mark.parametrize("options", [LocalOptions, PCAOptions])
-def test_each_option_has_a_help_text(options: Any) -> None:
-    assert all(option.metadata["help"] for option in fields(options))
 
 
 @pytest.mark.parametrize(

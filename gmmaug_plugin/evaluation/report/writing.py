@@ -67,7 +67,7 @@ def write_report(
     The page shows training photos.
 
     Args:
-        folder: The target; made when absent.
+        folder: The target; made when absent. "~" is the home.
         pool: The pool.
         training: The photos that it was drawn from, of the pool's size.
         measurements: The measures of the pool; None if nothing was measured.
@@ -86,7 +86,7 @@ def write_report(
         >>> write_report("report", pool, photos, found, detector=detector)  # doctest: +SKIP
         PosixPath('report/index.html')
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"A report is written into a folder. Received: {str(folder)!r}, which is a file")
     rows = np.random.default_rng(9).permutation(len(pool))[:MOST_COMPARED]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ class Run:
 
     arm: str
     seed: int
-    points: tuple[Point, ...]
+    points: tuple[Point, ...] = field(repr=False)
     seconds: float = 0.0
 
     def read(self, when: When) -> Point:
@@ -111,9 +111,9 @@ class Usefulness:
         'Beside the photos: No: … Instead of the photos: 0.95 ± 0.01 of their accuracy.'
     """
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(repr=False)
     arms: tuple[Arm, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...] = field(repr=False)
 
     def differences(self, arm: str, figure: Figure, when: When) -> list[float]:
         """Differences of an arm to photos alone, one for each seed that has both."""

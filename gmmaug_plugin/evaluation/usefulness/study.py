@@ -99,8 +99,9 @@ def study_usefulness(
         options: Defaults if None. With a budget, two seeds of photos and the first ratio are trained first,
             then two seeds of the other arms, then further seeds until the time is used up; the training
             under way at the end is dropped.
-        file: JSON file of the result, written whole after every training. Trainings that it holds already
-            are not repeated, so an interrupted study goes on; ratios, seeds and budget may differ.
+        file: JSON file of the result, written whole after every training, also into a new folder; "~" is
+            the home. Trainings that it holds already are not repeated, so an interrupted study goes on;
+            ratios, seeds and budget may differ.
         pool_options: Options of ``draw_pool``, as JSON values: a file with other ones is refused.
         quiet: Show no progress.
 
@@ -119,6 +120,9 @@ def study_usefulness(
     """
     options = options or StudyOptions()
     n_training, steps = _amounts(options, photos)
+    if file is not None:
+        file = file.expanduser()
+        file.parent.mkdir(parents=True, exist_ok=True)
     arms = make_arms(options.ratios)
     identity = f"{photos.digests} {np.asarray(photos.labels).tolist()}"
     settings = {
@@ -137,7 +141,8 @@ def study_usefulness(
         training, validation, test = split_photos(photos, groups, n_training, (options.seed, seed, 0))
         pool = draw_pool(training, seed)
         if pool.class_names != photos.class_names or pool.images.ndim != photos.images.ndim:
-            raise ValueError(f"draw_pool must return a pool with the photos' classes. Received: {pool}")
+            found = f"classes {list(pool.class_names)!r:.200}, images {pool.images.shape}"
+            raise ValueError(f"draw_pool must return a pool with the photos' classes. Received: {found}")
         return Repetition(training, validation, test, pool, (options.seed, seed))
 
     timed = options.budget is not None

@@ -108,10 +108,3 @@ def test_tables_show_photos_as_they_are_and_other_arms_by_difference() -> None:
     values = json.loads(json.dumps(result.as_json()))
     assert [Point(**one) for one in values["runs"][0]["points"]] == list(result.runs[0].points)
     assert tuple(Arm(**arm) for arm in values["arms"]) == ARMS
-
-
-def test_a_curve_is_read_at_the_end_or_at_its_lowest_validation_loss() -> None:
-    curve = run(PHOTOS, 0, 0.5, 1.3)
-    assert [curve.read(when).step for when in ("end", "early_stop")] == [300, 200]
-    assert curve.at_rest()
-    assert not run(PHOTOS, 0, 0.5, 1.3, turned=False).at_rest()

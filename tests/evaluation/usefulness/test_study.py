@@ -9,7 +9,6 @@ import pytest
 
 from examples.drawn_flowers import make_flowers
 from gmmaug_plugin.evaluation.usefulness import Point, StudyOptions, study, study_usefulness, training
-from gmmaug_plugin.evaluation.usefulness.study import default_steps, make_arms
 from gmmaug_plugin.evaluation.usefulness.training import Repetition
 from gmmaug_plugin.photos import PhotoSet
 from gmmaug_plugin.pool import Pool
@@ -155,13 +154,3 @@ def test_unusable_photos_and_pools_are_refused(photos: PhotoSet) -> None:
         study_usefulness(photos.take([*rows[:9], *rows[50:]]), draw, StudyOptions(**SHORT))
     with pytest.raises(ValueError, match="photos' classes"):
         study_usefulness(photos, lambda some, _: Pool(some.images), StudyOptions(**SHORT))
-
-
-def test_arms_and_steps() -> None:
-    assert [(arm.name, arm.ratio) for arm in make_arms([0.125, 0.5])] == [
-        ("photos", 0.0),
-        ("photos + 12.5% pool", 0.125),
-        ("photos + 50% pool", 0.5),
-        ("pool alone", 1.0),
-    ]
-    assert [default_steps(n) for n in (1, 250, 1000)] == [500, 3500, 6002]
