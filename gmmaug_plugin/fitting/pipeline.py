@@ -59,11 +59,9 @@ def fit(
         resume: Reuse images drawn by an interrupted fit of the same photos and options.
         strict: Raise an error for a photo that cannot be used, instead of skipping it.
         quiet: Show no progress.
-        **options: Fields of :class:`~gmmaug_plugin.fitting.options.FitOptions` (``model``, ``image_size``,
-            ``color``, ``n_images``, ``seed``, ``symmetry``, ``resize``, ``holdout``, ``allow_copies``,
-            ``keep_photos``, ``measure``), and of the mixture:
-            :class:`~gmmaug_plugin.mixtures.options.LocalOptions` or
-            :class:`~gmmaug_plugin.mixtures.options.PCAOptions`.
+        **options: Fields of :class:`~gmmaug_plugin.fitting.options.FitOptions` (``image_size``, ``color``,
+            ``n_images``, ``seed``, …), and of :class:`~gmmaug_plugin.mixtures.options.LocalOptions` or, with
+            ``model="pca"``, :class:`~gmmaug_plugin.mixtures.options.PCAOptions`.
 
     Returns:
         The pool. Its ``record`` holds the options, how they were chosen, and measures.
@@ -124,13 +122,7 @@ def measure_pool(
     if len(photo_set.images) < FEWEST_PHOTOS or len(pool) < MIN_MEASURED:
         return None
     return measure_images(
-        pool.images,
-        pool.labels,
-        photo_set,
-        detector=detector,
-        features=features,
-        random_state=pool.record.seed,
-        quiet=quiet,
+        pool.images, pool.labels, photo_set, detector=detector, features=features, quiet=quiet
     )
 
 
@@ -174,7 +166,8 @@ def _make_record(
 ) -> FitRecord:
     photos_per_class = {name: len(rows) for name, rows in rows_by_class(photo_set).items()}
     blocks = {name: block for name, (_, block) in zip(photos_per_class, drawn, strict=True)}
-    notes = [
+    notes = [*photo_set.notes]
+    notes += [
         f"{name or 'The set'} has few photos, {n}: its images can only rearrange them. Add photos."
         for name, n in photos_per_class.items()
         if n < FEW_PHOTOS

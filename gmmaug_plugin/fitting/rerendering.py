@@ -73,7 +73,9 @@ def vary(
     photo_set, fit_options = read_photos(photos, labels, FitOptions(**options), strict=False, quiet=quiet)
     side = int(photo_set.images.shape[1])
     if isinstance(photo, str | os.PathLike):
-        original = read_photo(photo, image_size=side, resize=fit_options.resize, color=fit_options.color)
+        original = read_photo(
+            photo, image_size=side, resize=fit_options.resize, color=fit_options.color, like=photo_set
+        )
     else:
         original = resize_images(np.asarray(photo)[None], side)[0]
     number = _class_of(photo, original, photo_set, label)
@@ -103,7 +105,7 @@ def _class_of(
         return 0
     if label is not None:
         return class_number(names, label)
-    folder = Path(photo).resolve().parent.name if isinstance(photo, str | os.PathLike) else ""
+    folder = Path(photo).expanduser().resolve().parent.name if isinstance(photo, str | os.PathLike) else ""
     if folder in names:
         return names.index(folder)
     groups = near_duplicates(np.concatenate([photo_set.images, original[None]]))

@@ -15,7 +15,8 @@ def encode_labels(
     """Convert labels to class numbers.
 
     Args:
-        labels: One per photo: integers 0..n_classes-1, each of them used; or strings. None without classes.
+        labels: One per photo, (n,) or (n, 1): integers 0..n_classes-1, each of them used; or strings. None
+            without classes.
         n_photos: Number of photos.
         class_names: Names in label order. By default "0", "1", …, or the sorted strings.
 
@@ -36,8 +37,13 @@ def encode_labels(
             raise ValueError(f"Class names need labels. Received: {len(class_names)} class names")
         return None, ()
     given = np.asarray(labels, dtype=object)
+    if given.shape == (n_photos, 1):
+        given = given[:, 0]
     if given.shape != (n_photos,):
-        raise ValueError(f"There must be one label per photo, {n_photos}. Received: shape {given.shape}")
+        hint = "Of one-hot labels, give labels.argmax(axis=1). " if given.ndim == 2 else ""
+        raise ValueError(
+            f"There must be one label per photo, {n_photos}. {hint}Received: shape {given.shape}"
+        )
     kinds = {type(label) for label in given}
     text = all(issubclass(kind, str) for kind in kinds)
     if not text and not all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):

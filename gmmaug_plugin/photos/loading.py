@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmmaug_plugin.checks import one_of, whole_number
+from gmmaug_plugin.photos.array_files import read_arrays
 from gmmaug_plugin.photos.decoding import decode_file
-from gmmaug_plugin.photos.finding import FoundFiles, find_files
+from gmmaug_plugin.photos.deep import DeepPhoto, choose_scales
+from gmmaug_plugin.photos.finding import FoundFiles, find_files, hint_for
 from gmmaug_plugin.photos.labels import Labels, encode_labels
 from gmmaug_plugin.photos.photo_set import PhotoSet
 from gmmaug_plugin.photos.pixels import to_color, to_grayscale
@@ -44,17 +47,25 @@ def load_photos(
     Args:
         source: One of
 
-            - a folder with a sub-folder per class, labelled in the order of their sorted names, each searched
+            - a folder with a sub-folder per class, labeled in the order of their sorted names, each searched
               with everything below it, as Keras and torchvision do;
             - a folder with photos directly in it, which get no labels;
             - a list of paths;
             - an array as :func:`to_grayscale` takes it;
-            - a ``.npy`` file of such an array, or an ``.npz`` file with ``images`` (or ``x``) and optionally
-              ``labels`` (or ``y``) and ``class_names``.
+            - a ``.npy`` file of such an array, or an ``.npz`` file with ``images`` (or ``x``, ``data``) and
+              optionally ``labels`` (or ``y``, ``target``) and ``class_names``.
 
-            A leading "~" of a path is the home folder. Files may be JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF,
-            JPEG 2000 or PPM, recognized by content. Hidden files are passed over; any other file that cannot
-            be used is skipped and named.
+            If the source is split, into folders such as ``train`` and ``test`` or arrays such as ``x_train``
+            and ``x_test``, only the training part is used. If one folder contains all class folders, these
+            are the classes. The result's ``notes`` say so.
+
+            A leading "~" of a path is the home folder. Files may have any format that Pillow and its plugins
+            read, except EPS and others that start programs. HEIF needs the extra ``heif``. Formats are
+            recognized by content. Hidden files are passed over; any other file that cannot be used is
+            skipped and named.
+
+            Files of more than 8 bits, signed or of floats are scaled by the range of their type. If they use
+            a small part of it or go beyond, all are scaled by the range they use, and ``notes`` say so.
         labels: One per photo, for a list of paths or an array: integers 0..n_classes-1, each of them used,
             whose classes are called "0", "1", …; or strings, which become class names in sorted order.
         image_size: Height and width of the result in pixels. By default, files get 128 and square arrays keep
@@ -108,6 +119,7 @@ def read_photo(
     image_size: int | None = None,
     resize: Resize = "stretch",
     color: bool = False,
+    like: PhotoSet | None = None,
 ) -> NDArray[np.uint8]:
     """Read one photo, upright.
 
@@ -116,6 +128,7 @@ def read_photo(
         image_size: Height and width of the result in pixels; None keeps the photo's own.
         resize: "stretch" ignores the aspect ratio; "crop" cuts out the largest centered square first.
         color: Keep color; otherwise color becomes luma.
+        like: Photos whose scale a photo of more than 8 bits gets; by default it is scaled alone.
 
     Returns:
         uint8 (height, width), or (height, width, 3) with ``color``, values 0..255.
@@ -131,9 +144,10 @@ def read_photo(
     _check_size(image_size, resize)
     try:
         with _pillow_muted():
-            return decode_file(Path(path).expanduser(), size=image_size, resize=resize, color=color)[0]
+            photo, _ = decode_file(Path(path).expanduser(), size=image_size, resize=resize, color=color)
     except PhotoError as error:
         raise PhotoError(f"The photo cannot be read: {error}. Received: {str(path)!r}") from error
+    return photo.levels(like.scales if like else {}) if isinstance(photo, DeepPhoto) else photo
 
 
 def _check_size(image_size: int | None, resize: Resize) -> None:
@@ -158,8 +172,6 @@ def _in_folder(path: Path, labels: Labels | None) -> FoundFiles:
         raise PhotoError(
             f"A folder has its sub-folders as labels, none may be given. Received: {str(path)!r}"
         )
-    if not path.is_dir():
-        raise PhotoError(f"There must be a folder, a .npy or an .npz file. Received: {str(path)!r}")
     return find_files(path)
 
 
@@ -181,14 +193,17 @@ def _from_files(
     n, side = len(found.paths), size or _FILE_IMAGE_SIZE
     images = np.empty((n, side, side, 3) if color else (n, side, side), np.uint8)
     digests = [""] * n
+    deep: dict[int, DeepPhoto] = {}
     skipped, kept = list(found.skipped), []
 
     def read(index: int) -> str | None:
         """Decode one file, and return why it cannot be used."""
         try:
-            images[index], digests[index] = decode_file(
-                found.paths[index], size=side, resize=resize, color=color
-            )
+            photo, digests[index] = decode_file(found.paths[index], size=side, resize=resize, color=color)
+            if isinstance(photo, DeepPhoto):
+                deep[index] = photo  # scaled once the whole set is known
+            else:
+                images[index] = photo
         except PhotoError as error:
             return str(error)
         finally:
@@ -207,6 +222,9 @@ def _from_files(
                 skipped.append(SkippedPhoto(found.names[index], reason))
             if strict and skipped:
                 raise PhotoError(f"Strict reading allows usable photos only. Received: {skipped[0]}")
+    scales, notes = choose_scales(deep.values())
+    for index, photo in deep.items():
+        images[index] = photo.levels(scales)
     return PhotoSet(
         images if len(kept) == n else images[kept],
         None if found.labels is None else found.labels[kept],
@@ -214,30 +232,23 @@ def _from_files(
         tuple(skipped),
         resize,
         tuple(digests[index] for index in kept),
+        (*found.notes, *notes),
+        scales,
     )
 
 
 def _from_array_file(
     path: Path, labels: Labels | None, size: int | None, resize: Resize, color: bool
 ) -> PhotoSet:
-    try:
-        with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            contents = {"images": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except Exception as error:  # NumPy and zipfile raise many kinds for damaged files
-        raise PhotoError(
-            f"The file cannot be read as arrays: {printable(str(error)[:200])}. Received: {str(path)!r}"
-        ) from error
-    images, own = contents.get("images", contents.get("x")), contents.get("labels", contents.get("y"))
-    if images is None:
-        raise PhotoError(f"An .npz file of photos needs the key 'images' or 'x'. Received: {str(path)!r}")
-    if labels is not None and own is not None:
+    arrays = read_arrays(path)
+    if labels is not None and arrays.labels is not None:
         raise PhotoError(f"The file has labels; none may be given. Received: {str(path)!r}")
     try:
-        given = own if labels is None else labels
-        return _from_array(images, given, contents.get("class_names"), size, resize, color)
+        given = arrays.labels if labels is None else labels
+        photos = _from_array(arrays.images, given, arrays.class_names, size, resize, color)
     except (TypeError, ValueError) as error:
         raise PhotoError(f"{printable(path.name)}: {error}") from error
+    return replace(photos, notes=(*arrays.notes, *photos.notes))
 
 
 def _from_array(
@@ -255,12 +266,15 @@ def _from_array(
             f"Images that are not square need an image_size. Received: height {height}, width {width}"
         )
     codes, names = encode_labels(labels, len(pixels), class_names)
-    return PhotoSet(resize_images(pixels, size or height, resize=resize), codes, names, (), resize)
+    pixels = resize_images(pixels, size or height, resize=resize)
+    return PhotoSet(pixels, codes, names, resize=resize)
 
 
 def _check_enough(photos: PhotoSet, min_photos: int, received: str) -> None:
     """Raise if there are too few photos, or a class has none left."""
     skipped = summary(photos.skipped)
+    if not len(photos.images):
+        skipped += hint_for([photo.path for photo in photos.skipped])
     if len(photos.images) < min_photos:
         raise PhotoError(
             f"Too few usable photos: found {len(photos.images)}, needed at least {min_photos}. "

@@ -1,13 +1,15 @@
 """A set of photos: images of one size, labels, class names and the files that were skipped."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmmaug_plugin.photos.skipped import SkippedPhoto
+from gmmaug_plugin.photos.deep import Scales
+from gmmaug_plugin.photos.skipped import SkippedPhoto, summary
 from gmmaug_plugin.resizing import Resize
+from gmmaug_plugin.summaries import as_html, in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,9 @@ class PhotoSet:
         resize: How the photos were made square.
         digests: One SHA-256 per photo, 64 hexadecimal digits: of the file, or of shape and pixels where the
             photos come as an array. Computed from the images by default.
+        notes: Sentences on how the source was understood, as which part of a split was used, or how photos of
+            more than 8 bits were scaled; safe to print.
+        scales: The numbers that became 0 and 255 in photos of more than 8 bits, by kind.
     """
 
     images: NDArray[np.uint8]
@@ -31,12 +36,22 @@ class PhotoSet:
     skipped: tuple[SkippedPhoto, ...] = ()
     resize: Resize = "stretch"
     digests: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    scales: Scales = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.digests:
             shape = f"{self.images.shape[1:]}".encode()
             digests = tuple(hashlib.sha256(shape + image.tobytes()).hexdigest() for image in self.images)
             object.__setattr__(self, "digests", digests)
+
+    def __repr__(self) -> str:
+        first, *lines = in_words(self.images, self.labels, self.class_names, "photos")
+        lines += [f"  {text:.70}" for text in (summary(self.skipped), " ".join(self.notes)) if text]
+        return "\n".join([f"PhotoSet({first})", *lines])
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), self.images, self.labels, self.class_names)
 
     @property
     def fingerprint(self) -> str:

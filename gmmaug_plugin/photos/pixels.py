@@ -54,12 +54,15 @@ def to_color(images: ArrayLike) -> NDArray[np.uint8]:
 def _as_bytes(images: ArrayLike) -> NDArray[np.uint8]:
     """Check the images, and return them as uint8 (n, height, width) or (n, height, width, 3)."""
     stack = np.asarray(images)
-    if stack.dtype != np.uint8 and stack.dtype.kind != "f":
-        raise TypeError(f"Images must be uint8 (0..255) or floats (0..1). Received: dtype {stack.dtype}")
     if stack.ndim not in (3, 4) or (stack.ndim == 4 and stack.shape[3] not in (1, 3)) or 0 in stack.shape:
         raise ValueError(
             "Images must have the shape (n, height, width), (n, height, width, 1) or (n, height, width, 3), "
             f"no side of it zero. Received: shape {stack.shape}"
+        )
+    if stack.dtype != np.uint8 and stack.dtype.kind != "f":
+        raise TypeError(
+            "Images must be uint8 (0..255) or floats (0..1): scale others, as "
+            f"np.interp(images, (images.min(), images.max()), (0, 1)). Received: dtype {stack.dtype}"
         )
     if stack.ndim == 4 and stack.shape[3] == 1:
         stack = stack[..., 0]

@@ -12,8 +12,7 @@ NOT_REGULAR = "not a regular file"
 EMPTY = "empty file"
 TOO_LARGE = f"more than {MAX_BYTES // 1_000_000_000} GB"
 TOO_MANY_PIXELS = f"more than {MAX_PIXELS // 1_000_000} million pixels"
-BEYOND_UNIT = "floats beyond the range from 0 to 1"
-BEYOND_16_BITS = "integers beyond 16 bits"
+NOT_FINITE = "floats that are not finite, or beyond 32 bits"
 NOT_AN_IMAGE = "not an image"
 NO_MEMORY = "not enough memory to decode it"
 BROKEN = "broken image"
@@ -23,6 +22,12 @@ UNREADABLE_FOLDER = "unreadable folder"
 
 class PhotoError(ValueError):
     """Photos that cannot be used: an unusable source, too few photos, or a bad file in a strict read."""
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raise a :class:`PhotoError` if a photo has too many pixels."""
+    if width * height > MAX_PIXELS:
+        raise PhotoError(f"{TOO_MANY_PIXELS}: {width} x {height} (width x height)")
 
 
 def printable(text: str) -> str:
@@ -66,7 +71,7 @@ def reason_of(error: Exception) -> str:
         return NO_MEMORY
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"{BROKEN}: {printable(str(error)[:200]) or type(error).__name__}"
+    return f"{BROKEN}: {printable(str(error).strip()[:200]) or type(error).__name__}"
 
 
 def summary(skipped: Sequence[SkippedPhoto]) -> str:

@@ -36,6 +36,17 @@ def test_the_layout_stays_and_the_rest_does_not(folder: Path) -> None:
     assert not (near == photo).all(axis=(1, 2)).any()
 
 
+def test_a_photo_of_more_than_8_bits_is_scaled_as_its_set(folder: Path, tmp_path: Path) -> None:
+    for number, path in enumerate(sorted((folder / "daisy").iterdir())):
+        dark = np.asarray(Image.open(path)).astype(np.uint16) * (4 if number == 0 else 16)
+        Image.fromarray(dark).save(tmp_path / f"{number:02}.png")
+
+    image = vary(tmp_path / "00.png", tmp_path, strength=0.05, image_size=32, quiet=True)[0]
+
+    expected = np.asarray(Image.open(sorted((folder / "daisy").iterdir())[0])).mean() / 4
+    assert abs(image.mean() - expected) < 25
+
+
 def test_the_same_seed_gives_the_same_images(folder: Path) -> None:
     path = sorted((folder / "daisy").iterdir())[1]
     first, second = (vary(path, folder, n=2, seed=3, image_size=32, quiet=True) for _ in range(2))

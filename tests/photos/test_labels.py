@@ -10,6 +10,7 @@ from gmmaug_plugin.photos.labels import encode_labels
     ("labels", "names", "expected", "expected_names"),
     [
         (np.array([1, 0, 1], np.uint8), None, [1, 0, 1], ("0", "1")),
+        (np.array([[1], [0], [1]]), None, [1, 0, 1], ("0", "1")),
         ([np.int64(0), 0, 1], ["tulip", "rose"], [0, 0, 1], ("tulip", "rose")),
         (["tulip", "Rose", "tulip"], None, [1, 0, 1], ("Rose", "tulip")),
         (np.array(["b", "a", "a"], object), ["b", "a"], [0, 1, 1], ("b", "a")),
@@ -29,7 +30,7 @@ def test_integers_and_strings_become_class_numbers(
     ("labels", "error", "message"),
     [
         ([0, 1], ValueError, r"one label per photo, 3. Received: shape \(2,\)"),
-        (np.eye(3, dtype=int), ValueError, r"Received: shape \(3, 3\)"),
+        (np.eye(3, dtype=int), ValueError, r"argmax\(axis=1\)\. Received: shape \(3, 3\)"),
         ([0, -1, 1], ValueError, "labels from -1 to 1, none equal to 0"),
         ([0, 2, 2], ValueError, "labels from 0 to 2, none equal to 1"),
         ([1, 2, 3], ValueError, "none equal to 0"),

@@ -98,7 +98,7 @@ def test_array_files_give_the_photos_of_their_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({"pictures": numbered(3)}, "needs the key 'images' or 'x'"),
+        ({"pictures": numbered(3), "numbers": [0, 1, 1]}, "needs one array named images"),
         ({"images": np.array([{}, {}])}, "allow_pickle"),
         ({"images": numbered(3).astype(int)}, "photos.npz: Images must be uint8"),
         ({"images": numbered(3), "labels": [0, 1]}, "photos.npz: There must be one label per photo"),
@@ -259,6 +259,30 @@ def test_all_real_photos_are_labelled_by_their_folders(photos: Path) -> None:
     assert flowers.images.std(axis=(1, 2)).max(axis=1).min() > 5
     assert np.bincount(flowers.labels).tolist() == [593, 880, 612, 561, 812]
     assert flowers.skipped == ()
+
+
+# --- photos of more than 8 bits ---------------------------------------------------------------------------
+
+
+def test_deep_photos_of_a_set_share_one_scale_and_the_set_says_so(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(64), (64, 1))
+    for name, top in (("dark", 1), ("light", 4)):
+        Image.fromarray((ramp * 16 * top).astype(np.uint16)).save(tmp_path / f"{name}.png")
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "narrow.png")
+    (tmp_path / "broken.png").touch()
+
+    photos = load_photos(tmp_path, image_size=64, quiet=True)
+
+    np.testing.assert_allclose(photos.images[0], ramp * 255 / 63 / 4, atol=0.51)
+    np.testing.assert_allclose(photos.images[1], ramp * 255 / 63, atol=0.51)
+    np.testing.assert_array_equal(photos.images[2], ramp)
+    (note,) = photos.take([1, 2]).notes
+    assert note.startswith("2 photos of 16 bits hold values from 0 to 4032: stretched")
+    assert [photo.path for photo in photos.skipped] == ["broken.png"]
+    np.testing.assert_array_equal(read_photo(tmp_path / "dark.png", like=photos), photos.images[0])
+    assert read_photo(tmp_path / "dark.png").max() == 255
+    colors = load_photos(tmp_path, image_size=64, color=True, quiet=True).images
+    np.testing.assert_array_equal(colors[..., 1], photos.images)
 
 
 # --- folders in disorder ----------------------------------------------------------------------------------
