@@ -41,7 +41,7 @@ def noise(n: int, size: int, seed: int) -> tuple[Images, Any]:
 
 
 def noise_pool(n: int, size: int) -> Pool:
-    return Pool(*noise(n, size, 0), tuple("abcde"))
+    return Pool(*noise(n, size, 0), tuple("01234"))
 
 
 def dataset_of(n: int, size: int) -> Any:

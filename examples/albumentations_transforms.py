@@ -22,7 +22,9 @@ photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
 file = Path(tempfile.mkdtemp()) / "flowers.safetensors"
 fit(photos, measure=False).save(file)
 
-augment = A.Compose([GMMSynthesize(file, p=0.25), A.HorizontalFlip()], seed=0)
+# With class_names, labels may be class numbers.
+synthesize = GMMSynthesize(file, p=0.25, class_names=photos.class_names)
+augment = A.Compose([synthesize, A.HorizontalFlip()], seed=0)
 
 
 class AugmentedPhotos(keras.utils.PyDataset):

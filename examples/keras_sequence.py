@@ -15,6 +15,7 @@ photos = load_photos(photo_folder(), image_size=IMAGE_SIZE)
 pool = fit(photos, measure=False)
 
 # A quarter of every batch comes from the pool; `workers` threads make batches while the classifier trains.
-train = GMMSequence(photos.images[..., None], photos.labels, model=pool, ratio=0.25, batch_size=32, workers=2)
+x, y, names = photos.images[..., None], photos.labels, photos.class_names
+train = GMMSequence(x, y, model=pool, ratio=0.25, batch_size=32, class_names=names, workers=2)
 classifier = small_classifier(len(photos.class_names))
 classifier.fit(train, epochs=2, verbose=2)

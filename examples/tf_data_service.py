@@ -76,7 +76,7 @@ def main():
     steps = len(real) // BATCH
     synthetic = gmm_dataset(pool, options.images)
     # Repeat before mixing: every new iterator of a service starts at the pool's first images.
-    train = mix(real.repeat(), pool, ratio=0.25, batch_size=BATCH)
+    train = mix(real.repeat(), pool, ratio=0.25, batch_size=BATCH, class_names=real.class_names)
     if options.workers == 0:
         count(synthetic)
         return

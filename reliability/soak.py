@@ -48,7 +48,7 @@ def noise(n: int) -> tuple[Any, Any]:
 
 
 def pool() -> Pool:
-    return Pool(*noise(100), ("daisy", "rose"))
+    return Pool(*noise(100), ("0", "1"))
 
 
 def tf_mix(n: int, tick: Tick) -> None:

@@ -14,7 +14,7 @@ def random_pool(
     seed: int = 0,
     mirror: bool = True,
 ) -> Pool:
-    """A pool of noise, no two images alike, with classes a, b, … in turn; unlabelled with ``n_classes=0``.
+    """A pool of noise, no two images alike, of classes "0", "1", … in turn; unlabelled with ``n_classes=0``.
 
     The mean of an image names its class: gray levels are around 255 (k + 1) / (n_classes + 1) in class k.
     """
@@ -26,4 +26,4 @@ def random_pool(
     images = np.clip(middles + rng.uniform(-0.8 * step, 0.8 * step, shape), 0, 255).astype(np.uint8)
     if not n_classes:
         return Pool(images, mirror=mirror)
-    return Pool(images, numbers.astype(np.int32), tuple("abcdefghijklmnopqrstuvwxyz"[:n_classes]), mirror)
+    return Pool(images, numbers.astype(np.int32), tuple(map(str, range(n_classes))), mirror)

@@ -17,8 +17,8 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 
-BASE = {"checks", "extras", "files", "progress", "resizing", "threads"}
-READING = {"image_layout", "ratio", "label_encoding"}
+BASE = {"checks", "extras", "files", "progress", "resizing", "summaries", "threads"}
+READING = {"elements", "image_layout", "ratio", "label_encoding"}
 ADAPTER = {"checks", "extras", "resizing", "pool", "artifact", *READING}
 FITTING = {*BASE, "fit_record", "pool", "artifact", "photos", "mixtures", "evaluation"}
 LAYERS = {
@@ -30,7 +30,7 @@ LAYERS = {
     "pictures": BASE,
     "photos": BASE,
     "evaluation": {*BASE, "fit_record", "pool", "photos"},
-    "mixtures": {"checks", "resizing", "threads"},
+    "mixtures": {"checks", "resizing", "summaries", "threads"},
     "fitting": FITTING,
     **dict.fromkeys(("tensorflow", "keras", "albumentations"), ADAPTER),
     "cli": {*FITTING, "fitting", "pictures"},
@@ -87,7 +87,7 @@ def test_loading_a_pool_needs_no_framework_and_no_fitting() -> None:
 @pytest.mark.parametrize(
     ("adapters", "frameworks"),
     [
-        ("gmmaug_plugin.tensorflow, gmmaug_plugin.keras", "tensorflow, keras"),
+        ("gmmaug_plugin.tensorflow, gmmaug_plugin.keras", "tensorflow, keras.utils"),
         ("gmmaug_plugin.albumentations", "albumentations"),
     ],
 )

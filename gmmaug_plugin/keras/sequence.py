@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,18 @@ from keras.utils import PyDataset
 from numpy.typing import ArrayLike, NDArray
 
 from gmmaug_plugin.checks import whole_number
-from gmmaug_plugin.image_layout import ImageLayout, reshape_images
-from gmmaug_plugin.keras.real_batches import ArrayBatches, Batch, as_arrays, as_batch
-from gmmaug_plugin.label_encoding import LabelEncoding
+from gmmaug_plugin.image_layout import ImageLayout, ValueRange, reshape_images
+from gmmaug_plugin.keras.batch_format import (
+    Batch,
+    BatchFormat,
+    class_names_of,
+    in_batch,
+    pack_like,
+    range_shown,
+    read_batch,
+)
+from gmmaug_plugin.keras.real_batches import ArrayBatches, as_arrays
+from gmmaug_plugin.label_encoding import agreed_names
 from gmmaug_plugin.pool import Pool, as_pool
 from gmmaug_plugin.ratio import check_ratio, split_batch, synthetic_beside
 
@@ -37,22 +47,30 @@ class GMMSequence(PyDataset):
 
     With arrays, a full batch has ``round(ratio * batch_size)`` synthetic images and the rest real ones. A
     short last batch of r real images has ``round(r * ratio / (1 - ratio))``, as has every batch of r real
-    images of another dataset. Classes come as often as ``pool.class_shares`` says. Synthetic images have
-    the size, channels, dtype and value range of the real ones, labels in the encoding of the real ones, and
-    sample weight 1. Every real image is used once an epoch, and nothing is written into the arrays given.
+    images of another dataset. Classes come as often as ``pool.class_shares`` says. Every real image is used
+    once an epoch, and nothing is written into the arrays given.
     With ``fit(steps_per_epoch=...)`` Keras reads ahead into the next epoch, so that epochs overlap.
+
+    Synthetic images get the format of the real ones; all arrays, or every batch of a dataset, must have it:
+
+    - Images are (n, h, w), (n, h, w, channels) or (n, channels, h, w), uint8 in 0..255 or float of any range.
+      Of a grayscale pool, and in other numbers of channels than 3, all channels are alike. Batches of a
+      dataset may differ in size.
+    - Labels are class numbers (n,) or (n, 1) of an integer, bool or float dtype, or one-hot (n, n_classes),
+      also smoothed or mixed ones. Images that stand again in the place of labels get synthetic ones there.
+    - A batch is images, (images, labels), (images, labels, sample_weights) or a dict that names these, as
+      "image", "label", "sample_weight", and may have further keys. It keeps its structure. Synthetic images
+      have the weight 1, and 0, False or "" in further keys. Masks and second pictures are refused.
 
     Worker processes leave Ctrl-C to the program that trains. If training stops in the middle of an epoch, by
     an exception or ``stop_training``, Keras 3.15 keeps the workers of that epoch, of any ``PyDataset``, until
     the program ends.
 
     Args:
-        x: Images (n, h, w) or (n, h, w, channels), uint8 or float; or a ``keras.utils.PyDataset`` with
-            batches x, (x, y) or (x, y, sample_weight) of them. Its first batch is read at once; its own
-            ``workers`` are not used. A grayscale pool is repeated into any number of channels; a pool in
-            color takes images without a channel axis, or with 1 or 3 channels.
-        y: Labels of arrays: class numbers (n,) or (n, 1) of an integer, bool or float dtype, or one-hot
-            (n, n_classes), also smoothed or mixed ones. None makes batches of images without labels.
+        x: Images, or a tensor of them; or a ``keras.utils.PyDataset`` of batches, whose own ``workers`` are
+            not used. Its first batch is read at once, and up to 7 more if it does not show the range of
+            floats.
+        y: Labels of arrays, if they have any.
         model: A pool, or the path of its file.
         ratio: Share of synthetic images, in [0, 1). 0 leaves the batches unchanged.
         batch_size: Images in a full batch of arrays, real and synthetic together; 32 if None.
@@ -60,22 +78,28 @@ class GMMSequence(PyDataset):
             batch; otherwise these come last. None means True. Batches of another dataset are always shuffled.
         seed: A non-negative int.
         sample_weight: Weights of the images of arrays, (n,). Keras cannot combine it with ``class_weight``.
-        value_range: White of float images, 1.0 or 255.0. None takes 255.0 if any value is above 2, in all
-            of ``x``, or in a dataset's first batch. Values outside are an error, in later batches too.
+        value_range: Black and white of float images: (0, 255), (0, 1), (-1, 1) or others; a number is white.
+            None takes it from the values of ``x`` where they allow only one.
+        class_names: The classes of the labels in the order of their numbers, with the pool's among them.
+            None takes ``class_names`` or ``class_indices`` of a dataset, as Keras' ``flow_from_directory``
+            has them; a pool of one class, or of classes "0", "1", …, needs no names.
+        label_mode: "int" or "binary" for class numbers, "categorical" for one-hot; None takes it from shape
+            and values.
         **kwargs: Options of ``keras.utils.PyDataset``: ``workers``, ``use_multiprocessing``,
             ``max_queue_size``.
 
     Raises:
         ArtifactError: The pool's file cannot be read.
-        TypeError: The images are neither uint8 nor float, or the labels are not numbers.
-        ValueError: An argument is out of range, images, labels and pool do not fit together, or an
-            option for arrays is given with a dataset.
+        TypeError: Images are neither uint8 nor float, labels are no numbers, or the structure is another.
+        ValueError: An argument is out of range, or an option for arrays is given with a dataset; range or
+            order of classes is unknown; images, labels and pool do not fit together. Reading a batch of
+            another format raises it too, with the batch's index.
 
     Example:
         >>> from gmmaug_plugin.pool import Pool
         >>> pool = Pool(np.zeros((4, 16, 16), np.uint8), np.array([0, 1, 0, 1], np.int32), ("daisy", "rose"))
         >>> x, y = np.zeros((60, 32, 32), np.uint8), np.arange(60) % 2
-        >>> batches = GMMSequence(x, y, model=pool, ratio=0.25, batch_size=16)
+        >>> batches = GMMSequence(x, y, model=pool, ratio=0.25, batch_size=16, class_names=["daisy", "rose"])
         >>> images, labels = batches[0]
         >>> len(batches), images.shape, labels.dtype.name
         (5, (16, 32, 32), 'int64')
@@ -92,7 +116,9 @@ class GMMSequence(PyDataset):
         shuffle: bool | None = None,
         seed: int = 0,
         sample_weight: ArrayLike | None = None,
-        value_range: float | None = None,
+        value_range: ValueRange = None,
+        class_names: Sequence[str] | None = None,
+        label_mode: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -108,18 +134,32 @@ class GMMSequence(PyDataset):
             _refuse_array_options(y=y, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight)
             if x.num_batches == 0:
                 raise ValueError("The dataset given must have a batch. Received: num_batches=0")
-            self._real = x
-            first = as_batch(x[0])
-            self._stride = synthetic_beside(len(first[0]), ratio)
-            self._per_epoch = _ENDLESS_EPOCH if x.num_batches is None else x.num_batches * self._stride
+            self._real, first = x, x[0]
+            value_range = range_shown(x, first) if value_range is None else value_range
+            class_names = agreed_names(class_names, class_names_of(x))
         else:
             first = as_arrays(x, y, sample_weight)
             self._n_full, self._stride = split_batch(32 if batch_size is None else batch_size, ratio)
             self._real = ArrayBatches(first, self._n_full, self._seed if self._shuffle else None)
-            n_full, rest = divmod(len(first[0]), self._n_full)
+        parts, batch = read_batch(first)
+        self._format = BatchFormat(
+            parts,
+            batch,
+            self._pool.class_names,
+            value_range=value_range,
+            class_names=class_names,
+            label_mode=label_mode,
+        )
+        n_first = len(batch[parts.images])
+        if self._n_full:
+            n_full, rest = divmod(n_first, self._n_full)
             self._per_epoch = n_full * self._stride + synthetic_beside(rest, ratio)
-        self._layout, self._labels = self._check(first, value_range)
-        self._images = reshape_images(self._pool.images, self._layout.size, self._layout.channels)
+        else:
+            self._stride = synthetic_beside(n_first, ratio)
+            n_batches = self._real.num_batches
+            self._per_epoch = _ENDLESS_EPOCH if n_batches is None else n_batches * self._stride
+        layout = self._format.layout
+        self._images = reshape_images(self._pool.images, layout.size, layout.channels)
 
     @property
     def num_batches(self) -> int | None:
@@ -135,8 +175,14 @@ class GMMSequence(PyDataset):
         _leave_interrupts_to_the_trainer()
         if self.num_batches is not None:
             index = range(self.num_batches)[index]
-        batch = self._mix(as_batch(self._real[index]), index)
-        return batch if len(batch) > 1 else batch[0]
+        element = self._real[index]
+        with in_batch(index):
+            batch, layout = self._format.check(element)
+        n_real = len(batch[self._format.parts.images])
+        n_synthetic = self._stride if n_real == self._n_full else synthetic_beside(n_real, self._ratio)
+        if n_synthetic:
+            batch = self._mix(batch, layout, index, n_synthetic)
+        return pack_like(element, batch)
 
     def on_epoch_begin(self) -> None:
         """Notify the dataset given, if it is one."""
@@ -147,31 +193,14 @@ class GMMSequence(PyDataset):
         self._epoch += 1
         self._real.on_epoch_end()
 
-    def _check(self, real: Batch, value_range: float | None) -> tuple[ImageLayout, LabelEncoding | None]:
-        """Return layout and label encoding of real images after checking them."""
-        if real[0].ndim == 3 and real[0].shape[2] in (1, 3):
-            raise ValueError(f"Images must be stacked: (n, h, w, channels). Received: shape {real[0].shape}")
-        layout = ImageLayout.of(real[0], value_range=value_range)
-        return layout, LabelEncoding.of(real[1], self._pool.class_names) if len(real) > 1 else None
-
-    def _mix(self, real: Batch, index: int) -> Batch:
-        layout, labels = self._layout, self._labels
-        if not self._n_full:  # arrays were checked as a whole; a dataset's batches have the first one's range
-            layout, labels = self._check(real, layout.white)
-        n_real = len(real[0])
-        n_synthetic = self._stride if n_real == self._n_full else synthetic_beside(n_real, self._ratio)
-        if not n_synthetic:
-            return real
+    def _mix(self, real: Batch, layout: ImageLayout, index: int, n_synthetic: int) -> Batch:
         rows, images = self._synthetic(layout, index, n_synthetic)
-        added = [layout.encode(images)]
-        if labels is not None and self._pool.labels is not None:
-            added.append(labels.codes[self._pool.labels[rows]])
-        if len(real) > 2:
-            added.append(np.ones((n_synthetic, *real[2].shape[1:]), real[2].dtype))
-        places = np.arange(n_real + n_synthetic)
+        classes = None if self._pool.labels is None else self._pool.labels[rows]
+        added = self._format.synthetic(real, layout.encode(images), classes)
+        places = np.arange(len(real[self._format.parts.images]) + n_synthetic)
         if self._shuffle:
             np.random.default_rng([self._seed, self._epoch, index, _BATCH]).shuffle(places)
-        return tuple(_interleave(one, other, places) for one, other in zip(real, added, strict=True))
+        return {key: _interleave(rows, added[key], places) for key, rows in real.items()}
 
     def _synthetic(
         self, layout: ImageLayout, index: int, n: int
@@ -181,7 +210,7 @@ class GMMSequence(PyDataset):
         start = (self._epoch * self._per_epoch + index * self._stride) % len(rows)
         positions = (start + np.arange(n)) % len(rows)
         rows, mirrored = rows[positions], mirrored[positions]
-        if (layout.size, layout.channels) == (self._layout.size, self._layout.channels):
+        if layout.size == self._format.layout.size:
             images = self._images[rows]
         else:
             images = reshape_images(self._pool.images[rows], layout.size, layout.channels)

@@ -1,11 +1,13 @@
 """Images of a pool as a ``tf.data.Dataset``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from gmmaug_plugin.checks import whole_number
+from gmmaug_plugin.image_layout import ValueRange
 from gmmaug_plugin.pool import Label, Pool, Seed, as_pool
 from gmmaug_plugin.tensorflow.iterations import Iterations, without_autograph
 from gmmaug_plugin.tensorflow.pool_reader import PoolReader
@@ -20,7 +22,10 @@ def gmm_dataset(
     label: Label | None = None,
     seed: Seed = 0,
     rerandomize_each_iteration: bool = False,
-    value_range: float | None = None,
+    value_range: ValueRange = None,
+    class_names: Sequence[str] | None = None,
+    label_mode: str | None = None,
+    batched: bool | None = None,
 ) -> Any:
     """Make a dataset of ``n`` images of a pool.
 
@@ -28,11 +33,10 @@ def gmm_dataset(
     The dataset consists of native operations: its cardinality and shapes are known, and it can be
     checkpointed, saved, serialized and sent to a ``tf.data`` service.
 
-    With ``like`` the elements have the structure, image size, channels, dtype, value range, label encoding
-    and batching of that dataset. Its first batch (or first 16 images) is read for the value range of floats
-    and the labels, which takes as long as a slow source or a long shuffle does. Shuffle the result of
-    ``concatenate`` before batching it, otherwise all-real batches are followed by all-synthetic ones; or use
-    :func:`~gmmaug_plugin.tensorflow.mix`.
+    With ``like`` the elements are like those of that dataset, as in :func:`~gmmaug_plugin.tensorflow.mix`.
+    Its first elements are always read and checked. Later ones are not: ``mix`` alone checks every batch.
+    Shuffle the result of ``concatenate`` before batching it, otherwise all-real batches are followed by
+    all-synthetic ones.
 
     If ``tf.distribute`` shards a dataset by ``DATA``, every worker reads all images and keeps its share.
     The workers of a ``tf.data`` service with dynamic sharding each read a part; see docs/scale.md.
@@ -41,20 +45,17 @@ def gmm_dataset(
         pool: A pool, or the path of its file.
         n: Number of images, 0 or more. Beyond the pool's own number images are mirrored, then repeated, with
             a warning.
-        like: A ``tf.data.Dataset`` of images, (images, labels), (images, labels, sample_weights) or a
-            dict with the keys image and label, images and labels, or x and y. Images are
-            (h, w), (h, w, 1) or (h, w, 3); uint8 in 0..255, or float in 0..1 or 0..255; single or
-            batched. Labels are class numbers of shape () or (1,) and of an integer, bool or float dtype, or
-            one-hot vectors, also smoothed ones. Without labels only images are made. None makes single
-            uint8 images (size, size, 1), or (size, size, 3) if the pool is in color, with int32 labels if
-            the pool has classes.
+        like: A ``tf.data.Dataset`` that ``mix`` accepts. None makes single uint8 images (size, size, 1), or
+            (size, size, 3) if the pool is in color, with int32 labels if the pool has classes.
         label: Read this class only, by name or number; None reads classes as often as the photos had them.
         seed: A non-negative int or several; None takes another at every call.
         rerandomize_each_iteration: Go on in the pool's order at every iteration, instead of repeating the
             same images. Apply ``repeat`` before ``batch`` and ``prefetch``: otherwise a checkpoint may lose
             the count of iterations, as it does for ``shuffle``. An iteration that is left early counts.
-        value_range: White of ``like``'s float images, 1.0 or 255.0; None takes 255.0 if a value in its
-            first elements is above 2, otherwise 1.0.
+        value_range: Black and white of ``like``'s float images, as for ``mix``.
+        class_names: Classes of ``like`` in the order of their numbers, as for ``mix``.
+        label_mode: Encoding of ``like``'s labels, as for ``mix``.
+        batched: Whether ``like`` has batches, as for ``mix``.
 
     Returns:
         A ``tf.data.Dataset`` with the ``element_spec`` of ``like``: of ``n`` images, or of batches of
@@ -62,10 +63,8 @@ def gmm_dataset(
 
     Raises:
         ArtifactError: The file holds no pool.
-        TypeError: ``like`` has another structure or dtype than described.
-        ValueError: ``n`` or ``label`` is invalid, or ``n`` does not fill the batches of a ``like`` with a
-            static batch size; ``like`` is empty, of unknown image size, ambiguous in its batching, has values
-            out of range, or labels that are not the pool's classes.
+        TypeError, ValueError: As for ``mix``; or ``n`` or ``label`` is invalid, ``n`` does not fill the
+            batches of a ``like`` with a static batch size, or ``like`` is described but not given.
 
     Example:
         >>> train = tf.keras.utils.image_dataset_from_directory("photos")  # doctest: +SKIP
@@ -73,7 +72,18 @@ def gmm_dataset(
     """
     pool = as_pool(pool)
     n = whole_number("n", n, 0)
-    structure = Structure.plain(pool) if like is None else Structure.of(like, pool, value_range)
+    stated: dict[str, Any] = {
+        "value_range": value_range,
+        "class_names": class_names,
+        "label_mode": label_mode,
+        "batched": batched,
+    }
+    if like is not None:
+        structure = Structure.of(like, pool, **stated, always_read=True)
+    elif given := [f"{name}={value!r}" for name, value in stated.items() if value is not None]:
+        raise ValueError(f"{', '.join(stated)} describe like. Received: {', '.join(given)}, like=None")
+    else:
+        structure = Structure.plain(pool)
     single, static = structure.batch_size is None, structure.static_batch_size
     size = structure.batch_size or 1
     if static and n % size:

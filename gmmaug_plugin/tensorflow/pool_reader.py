@@ -27,9 +27,11 @@ class PoolReader:
     def __init__(self, pool: Pool, structure: Structure, seed: Seed, label: Label | None = None) -> None:
         rows, mirrored = pool.order(seed, label)
         self.period = len(rows)
-        self._layout, self._weights = structure.images, structure.weights
-        # Gray images get a channel axis as they are read, which saves memory.
-        channels = self._layout.channels if pool.channels == 3 else None
+        self._structure, self._layout = structure, structure.images
+        # Gray images get their channels as they are read, which saves memory.
+        channels = self._layout.channels
+        if not (channels == 4 or pool.channels == channels == 3):
+            channels = None
         with tf.init_scope(), tf.device("CPU:0"):
             self._images = tf.constant(reshape_images(pool.images, self._layout.size, channels))
             self._rows = tf.constant(rows)
@@ -39,7 +41,7 @@ class PoolReader:
                 self._labels, self._codes = tf.constant(pool.labels), tf.constant(structure.labels.codes)
 
     def read(self, positions: Any) -> list[Any]:
-        """Return the parts of a batch: images, and labels and sample weights if the structure has them.
+        """Return the parts of a batch in flat order. Keys without a role have 0, False or "".
 
         Args:
             positions: int64 (n,), 0 or more.
@@ -52,20 +54,28 @@ class PoolReader:
             # TensorFlow reverses rows of one long image twice as fast as those of a stack.
             together = tf.reshape(pixels, [-1, *pixels.shape[2:]])
             pixels = tf.where(flags, tf.reshape(tf.reverse(together, [1]), tf.shape(pixels)), pixels)
-        parts = [_encode(pixels, self._layout)]
+        parts = self._structure.parts
+        images = _encode(pixels, self._layout)
+        made = {parts.images: images, parts.copy: images}
         if self._labels is not None:
-            parts.append(tf.gather(self._codes, tf.gather(self._labels, rows)))
-        if self._weights is not None:
-            parts.append(tf.ones(tf.shape(rows), self._weights))
-        return parts
+            made[parts.labels] = tf.gather(self._codes, tf.gather(self._labels, rows))
+        for key, spec in self._structure.singles.items():
+            if key not in made:
+                fill = tf.ones if key == parts.weights else tf.zeros
+                made[key] = fill([tf.size(rows), *spec.shape], spec.dtype)
+        return [made[key] for key in self._structure.singles]
 
 
 def _encode(pixels: Any, layout: ImageLayout) -> Any:
-    """Convert uint8 pixels (n, h, w), or in the layout's channels, to its dtype, value range and channels."""
-    dtype = tf.as_dtype(layout.dtype)
-    if dtype != tf.uint8 and layout.white != 255.0:
-        pixels = tf.cast(pixels, tf.float32) * np.float32(layout.white / 255.0)
-    pixels = tf.cast(pixels, dtype)
-    if layout.channels is None or pixels.shape.rank == 4:
+    """Convert uint8 pixels (n, h, w) or (n, h, w, 3 or 4) to the layout, as ``ImageLayout.encode`` does."""
+    black, white = layout.value_range
+    if layout.dtype != np.uint8 and (black, white) != (0.0, 255.0):
+        pixels = tf.cast(pixels, tf.float32) * np.float32((white - black) / 255.0)
+        pixels = pixels + np.float32(black) if black else pixels
+    pixels = tf.cast(pixels, tf.as_dtype(layout.dtype))
+    if layout.channels is None:
         return pixels
-    return tf.repeat(pixels[..., None], layout.channels, axis=-1)
+    if pixels.shape.rank == 4:
+        return tf.transpose(pixels, [0, 3, 1, 2]) if layout.channels_first else pixels
+    axis = 1 if layout.channels_first else -1
+    return tf.repeat(tf.expand_dims(pixels, axis), layout.channels, axis=axis)

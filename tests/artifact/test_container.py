@@ -98,7 +98,7 @@ def test_safetensors_of_others_and_long_headers_are_refused() -> None:
     for metadata in (None, {"format": "pt"}):
         with pytest.raises(ArtifactError, match="Not a file of gmmaug-plugin"):
             read_bytes(save({"a": np.zeros(1)}, metadata))
-    with pytest.raises(ArtifactError, match=r"Not a safetensors file. Received: a header of 1[67]......"):
+    with pytest.raises(ArtifactError, match=r"Not a safetensors file.*Received: a header of 1[67]......"):
         read_bytes(save({}, {"gmmaug": " " * 2**24}))
 
 

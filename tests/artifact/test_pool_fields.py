@@ -77,18 +77,11 @@ def test_a_file_is_described_without_decoding(path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("gmmaug_plugin.artifact.pool_fields.decode_images", lambda *_: pytest.fail("decoded"))
     found = describe(path)
     assert found["file_bytes"] == path.stat().st_size
-    assert found["document"]["class_names"] == ["a", "b"]
-    assert found["images_per_class"] == {"a": 3, "b": 3}
+    assert found["document"]["class_names"] == ["0", "1"]
+    assert found["images_per_class"] == {"0": 3, "1": 3}
     assert found["document"]["record"]["options"] == {"bandwidth": 0.5}
     assert found["tensors"]["arrays.basis"] == {"shape": [3, 4], "dtype": "int8", "bytes": 12}
     json.dumps(found)
-
-
-def test_a_missing_folder_is_made_and_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    full_pool().save("~/new/folder/pool.safetensors")
-    assert len(load_model("~/new/folder/pool.safetensors")) == 6
 
 
 def test_a_pool_that_could_not_be_loaded_leaves_the_old_file(path: Path) -> None:
@@ -178,12 +171,3 @@ def test_tensors_that_are_wrong_are_refused(path: Path, tensors: dict[str, Any])
     rewrite(path, {}, tensors)
     with pytest.raises(ArtifactError, match="Received: "):
         load_model(path)
-
-
-def test_shortened_and_lengthened_files_are_refused(path: Path) -> None:
-    random_pool(2).save(path)
-    whole = path.read_bytes()
-    for contents in (whole[:0], whole[:7], whole[:100], whole[: len(whole) // 2], whole[:-1], whole + b"\0"):
-        path.write_bytes(contents)
-        with pytest.raises(ArtifactError):
-            load_model(path)

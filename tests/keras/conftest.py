@@ -29,19 +29,21 @@ def pool() -> Pool:
 
 
 class Batches(keras.utils.PyDataset):
-    """Another dataset, which counts its epochs."""
+    """Another dataset, which counts its epochs and keeps the indices that are read."""
 
     def __init__(self, *batches: Any, endless: bool = False) -> None:
         super().__init__()
         self.batches = batches
         self.endless = endless
         self.begun = self.ended = 0
+        self.read: list[int] = []
 
     @property
     def num_batches(self) -> int | None:
         return None if self.endless else len(self.batches)
 
     def __getitem__(self, index: int) -> Any:
+        self.read.append(index)
         return self.batches[index % len(self.batches)]
 
     def on_epoch_begin(self) -> None:

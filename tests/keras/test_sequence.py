@@ -169,45 +169,22 @@ def test_synthetic_images_have_the_layout_of_the_real_ones(colors, channels, dty
 
 def test_sizes_may_differ_between_batches(pool, photos):
     x, y = photos
-    inner = Batches((x[:6], y[:6]), (x[:6, :20], y[:6]))
-    assert [images.shape for images, _ in GMMSequence(inner, model=pool, ratio=0.25)] == [
-        (8, SIZE, SIZE),
-        (8, 20, SIZE),
-    ]
+    batches = GMMSequence(Batches((x[:6], y[:6]), (x[:6, :20], y[:6])), model=pool, ratio=0.25)
+    assert [images.shape for images, _ in batches] == [(8, SIZE, SIZE), (8, 20, SIZE)]
 
 
-def test_the_range_of_floats_is_guessed_or_stated_and_checked_in_every_batch(pool, photos):
-    x, y = photos
-    dark = x.astype(np.float32)
+def test_the_range_of_floats_is_taken_from_all_arrays(pool, photos):
+    dark = photos[0].astype(np.float32)
     dark[:-1] /= 255
-    assert all(images.max() > 100 for images, _ in GMMSequence(dark, y, model=pool, ratio=0.5, batch_size=16))
-    inner = Batches((dark[:8], y[:8]), (dark[-8:], y[-8:]))
-    guessed = GMMSequence(inner, model=pool, ratio=0.5)
-    assert guessed[0][0].max() <= 1
-    with pytest.raises(ValueError, match="Received: values in"):
-        guessed[1]
-    assert GMMSequence(inner, model=pool, ratio=0.5, value_range=255.0)[1][0].max() > 100
-
-
-def test_labels_are_checked_in_every_batch(pool, photos):
-    x, y = photos
-    batches = GMMSequence(Batches((x, y), (x, y + 1)), model=pool, ratio=0.2)
-    with pytest.raises(ValueError, match=r"Received: int32 labels of shape \(60,\), values in \[1, 3\]"):
-        batches[1]
+    batches = GMMSequence(dark, photos[1], model=pool, ratio=0.5, batch_size=16)
+    assert all(images.max() > 100 for images, _ in batches)
 
 
 @pytest.mark.parametrize(
-    ("images", "error"),
-    [
-        (np.zeros((8, 8, 3), np.uint8), ValueError),
-        (np.zeros((0, 8, 8, 3), np.uint8), ValueError),
-        (np.zeros((5, 8, 8), np.int32), TypeError),
-        (np.full((5, 8, 8), -1.0), ValueError),
-        (None, ValueError),
-    ],
+    "images", [np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8), np.uint8), [[[1]], [[1, 2]]], None]
 )
-def test_other_images_are_refused(pool, images, error):
-    with pytest.raises(error, match="Received:"):
+def test_other_than_a_stack_of_images_is_refused(pool, images):
+    with pytest.raises(ValueError, match="Received:"):
         GMMSequence(images, model=pool, ratio=0.2)
 
 

@@ -14,7 +14,7 @@ POOL = random_pool(800)
 PHOTOS = np.random.default_rng(0).integers(0, 256, (117, 16, 16, 1)).astype(np.uint8)
 LABELS = (np.arange(len(PHOTOS)) % 2).astype(np.int32)
 BATCH, N_SYNTHETIC = 8, 2
-OPTIONS = {"ratio": N_SYNTHETIC / BATCH, "batch_size": BATCH}
+OPTIONS = {"ratio": N_SYNTHETIC / BATCH, "batch_size": BATCH, "class_names": POOL.class_names}
 
 
 def real(n: int = len(PHOTOS)) -> Any:
@@ -24,7 +24,9 @@ def real(n: int = len(PHOTOS)) -> Any:
 
 DATASETS: dict[str, Callable[[], Any]] = {
     "synthetic": lambda: gmm_dataset(POOL, 130).batch(12),
-    "joined": lambda: real().concatenate(gmm_dataset(POOL, 50, like=real())).batch(BATCH),
+    "joined": lambda: (
+        real().concatenate(gmm_dataset(POOL, 50, like=real(), class_names=POOL.class_names)).batch(BATCH)
+    ),
     "mixed": lambda: mix(real(), POOL, **OPTIONS),
 }
 
@@ -32,7 +34,7 @@ DATASETS: dict[str, Callable[[], Any]] = {
 def mix_own_photos(n_processes: int, index: int) -> Any:
     """A process's part of the photos, mixed with the pool in a process's own order."""
     own = real().shard(n_processes, index)
-    return mix(own, POOL, ratio=N_SYNTHETIC / BATCH, batch_size=BATCH // n_processes, seed=[0, index])
+    return mix(own, POOL, **{**OPTIONS, "batch_size": BATCH // n_processes}, seed=[0, index])
 
 
 def count(images: Iterable[Any]) -> Counter[bytes]:

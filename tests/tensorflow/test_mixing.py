@@ -131,28 +131,3 @@ def test_every_run_is_the_same(pool):
     np.testing.assert_array_equal(epochs, run(seed=1))
     assert (epochs[0] != epochs[1]).any()
     assert (epochs[0] != run(seed=2)[0]).any()
-
-
-def test_ratios_out_of_range_are_refused(pool):
-    with pytest.raises(ValueError, match=r"ratio must be in \[0, 1\).*Received: "):
-        mix(marked(8), pool, ratio=1.0, batch_size=4)
-
-
-def test_batches_that_grow_stop_training(pool):
-    images = tf.data.Dataset.from_tensor_slices(np.zeros((40, SIZE, SIZE, 1), np.uint8))
-    uneven = images.batch(6).take(2).concatenate(images.batch(8))
-    mixed = mix(uneven, pool, ratio=0.25, batch_size=8)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"must have 6 images: unbatch it"):
-        list(mixed)
-
-
-def test_keras_trains_on_the_mixture(pool):
-    import keras
-
-    dataset = marked(60).map(lambda image, label, _: (tf.cast(image, tf.float32) / 255, label))
-    train = mix(dataset, pool, ratio=0.25, batch_size=16)
-    network = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")])
-    network.compile("adam", "sparse_categorical_crossentropy")
-    history = network.fit(train, epochs=2, shuffle=False, verbose=0)
-    assert np.isfinite(history.history["loss"]).all()
-    assert network.optimizer.iterations == 2 * len(train)
