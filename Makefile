@@ -30,17 +30,18 @@ test-all: .venv/installed
 test-lowest: .venv-lowest/installed
 	.venv-lowest/bin/python -m pytest $(TEST_OPTIONS)
 
-# Known vulnerabilities of both sets of versions; asks advisory databases, so it needs a network.
-audit: .venv-lowest/installed
+# Known vulnerabilities of the newest versions; asks advisory databases, so it needs a network.
+audit: .venv/installed
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip install --quiet 'pip-audit>=2.7,<3'
 	.venv-audit/bin/pip-audit --strict --path $(wildcard .venv/lib/python3*/site-packages)
-	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv-lowest/lowest.txt
 
 lint: .venv/installed
 	$(BIN)/ruff check
+	$(BIN)/ruff check --preview --select PLW1514  # text files name their encoding
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 
 format: .venv/installed
 	$(BIN)/ruff check --fix

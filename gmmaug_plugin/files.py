@@ -10,6 +10,7 @@ from pathlib import Path
 
 _RANDOM = 6
 _ABANDONED = 3600.0  # seconds
+_TRIES, _WAIT = 6, 0.3  # seconds between tries
 
 
 def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] | None = None) -> None:
@@ -25,7 +26,7 @@ def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] 
     Raises:
         OSError: The file cannot be written; an older one is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(_RANDOM)}.part")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
             file.write(contents)
@@ -33,11 +34,42 @@ def write_whole(path: Path, contents: bytes, *, check: Callable[[Path], object] 
             os.fsync(file.fileno())
         if check is not None:
             check(temporary)
-        temporary.replace(path)
+        put_in_place(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     _drop_abandoned(path)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A hidden, unused path in the folder of ``path``.
+
+    Not from ``tempfile``, which on Windows tries for hours in a folder that it may not write to.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(_RANDOM)}.part")
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a file or folder to ``path``; a file that is there is replaced.
+
+    Windows refuses this while any program has the file open. A virus scanner soon closes it, so it is tried
+    for a second and a half.
+
+    Raises:
+        OSError: It cannot be renamed; PermissionError if the target is open elsewhere or protected.
+    """
+    for tried in range(_TRIES):
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError as error:
+            if tried == _TRIES - 1:
+                raise PermissionError(
+                    "The target must not be open in another program (on Windows) or protected: close it "
+                    f"there, or write to another name. Received: {path} ({error.strerror})"
+                ) from error
+            time.sleep(_WAIT)
 
 
 def _drop_abandoned(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import io
 import re
-import tempfile
+import shutil
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gmmaug_plugin.checks import one_of
-from gmmaug_plugin.files import write_whole
+from gmmaug_plugin.files import put_in_place, temporary_beside, write_whole
 
 _GAP = 2
 _PAPER = 255
@@ -24,7 +25,9 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 """File formats of :func:`write_class_folders`, with Pillow's options for each."""
 
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL
+)
 """Names of devices on Windows, which no folder can have."""
 
 
@@ -66,6 +69,7 @@ def save_png(image: NDArray[np.uint8], path: Path) -> None:
     Raises:
         OSError: The file cannot be written; an existing file is unchanged.
     """
+    path = path.expanduser()
     encoded = io.BytesIO()
     Image.fromarray(image).save(encoded, format="PNG", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +85,8 @@ def write_class_folders(
 ) -> None:
     """Write images as files, one folder per class, as Keras and torchvision read them.
 
-    All files are first written into a temporary folder, which is then renamed to the target.
+    All files are first written into a temporary folder beside the target, which is then renamed to it; or
+    into one within an existing target, which may be a mounted drive or a terminal's working folder.
 
     Args:
         images: uint8 (n, h, w) or (n, h, w, 3), n at least 1.
@@ -99,36 +104,39 @@ def write_class_folders(
         >>> write_class_folders(images, labels, ("daisy", "rose"), Path("drawn"))  # doctest: +SKIP
     """
     one_of("file_format", file_format, tuple(FORMATS))
+    folder = folder.expanduser()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"The target must be a new or empty folder. Received: {str(folder)!r}")
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(folder / "images" if folder.exists() else folder)
     names = [""] if labels is None else _safe_names(class_names)
     codes = np.zeros(len(images), np.int32) if labels is None else labels
     digits = len(str(len(images) - 1))
-    with tempfile.TemporaryDirectory(
-        prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
-    ) as temporary:
-        written = Path(temporary) / "new"
+    try:
         for code, name in enumerate(names):
-            (written / name).mkdir(parents=True, exist_ok=True)
+            (temporary / name).mkdir(parents=True, exist_ok=True)
             for index, image in enumerate(images[codes == code]):
-                path = written / name / f"{index:0{digits}d}.{file_format}"
+                path = temporary / name / f"{index:0{digits}d}.{file_format}"
                 Image.fromarray(image).save(path, **FORMATS[file_format])
-        if folder.exists():
-            folder.rmdir()
-        written.rename(folder)
+        if temporary.parent == folder:
+            for written in list(temporary.iterdir()):
+                put_in_place(written, folder / written.name)
+        else:
+            put_in_place(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _safe_names(names: Sequence[str]) -> list[str]:
     """Folder names that are valid on every system, and differ in more than upper and lower case."""
-    safe: list[str] = []
+    safe: dict[str, str] = {}  # by a form that macOS and Windows take for the same name
     for name in names:
         plain = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]', "_", name)
         plain = plain.encode()[:100].decode(errors="ignore").strip(" .") or "_"
         plain = f"_{plain}" if _RESERVED.fullmatch(plain) else plain
         number, unique = 2, plain
-        while unique.casefold() in {one.casefold() for one in safe}:
+        while (folded := unicodedata.normalize("NFC", unique.casefold())) in safe:
             unique, number = f"{plain}_{number}", number + 1
-        safe.append(unique)
-    return safe
+        safe[folded] = unique
+    return list(safe.values())

@@ -25,7 +25,7 @@ def progress_bar(
         ...     for _ in range(3):
         ...         advance()
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():  # None under Windows' pythonw
         yield lambda steps=1: None
         return
     from rich.console import Console

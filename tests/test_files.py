@@ -1,5 +1,6 @@
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -36,4 +37,28 @@ def test_a_check_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no"):
         write_whole(target, b"new", check=refuse)
     assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(("refusals", "contents"), [(2, b"new"), (99, b"old")])
+def test_a_target_that_is_open_elsewhere_is_tried_again(
+    refusals: int, contents: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to replace it until it is closed."""
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    answers = iter([PermissionError(13, "Access is denied")] * refusals)
+    replace = Path.replace
+
+    def replace_if_closed(temporary: Path, path: Path) -> None:
+        for refusal in answers:
+            raise refusal
+        replace(temporary, path)
+
+    monkeypatch.setattr(Path, "replace", replace_if_closed)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    error = pytest.raises(PermissionError, match=r"open in another program.*Received: .*Access is denied")
+    with error if contents == b"old" else nullcontext():
+        write_whole(target, b"new")
+    assert target.read_bytes() == contents
     assert list(tmp_path.iterdir()) == [target]

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,15 @@ def test_without_labels_the_files_lie_in_the_folder_itself(tmp_path: Path) -> No
 
 def test_every_class_name_becomes_a_safe_and_different_folder(tmp_path: Path) -> None:
     names = ("../up", "a/b", "A_b", "con", "Nul.txt", " . ", ".hidden", "x" * 300, "バラ" * 100, "tulip")
-    images, labels = np.repeat(GRAY, 2, axis=0), np.arange(10, dtype=np.int32)
+    names += ("a:b", "CON", "COM¹.x", "conin$", "nul .txt", "n.", "n", "rose|")
+    names += ("ros\u00e9", "rose\u0301")  # one name on macOS
+    images, labels = np.repeat(GRAY, 4, axis=0), np.arange(20, dtype=np.int32)
 
     write_class_folders(images, labels, names, tmp_path / "out")
 
     folders = [path.name for path in (tmp_path / "out").iterdir()]
-    assert len({name.casefold() for name in folders}) == 10
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in folders}) == 20
+    assert {"_CON_2", "_COM¹.x", "_conin$", "_nul .txt", "n", "n_2", "rose_"} <= set(folders)
     assert {"tulip", "_con", "_Nul.txt", "a_b", "A_b_2", "hidden"} <= set(folders)
     assert all(len(name.encode()) <= 110 and not name.startswith(".") for name in folders)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -81,6 +85,16 @@ def test_a_target_that_holds_something_is_unchanged(tmp_path: Path) -> None:
         with pytest.raises(FileExistsError, match=r"must be a new or empty folder\. Received: "):
             write_class_folders(GRAY, LABELS, ("c", "d"), taken)
     assert sorted(path.name for path in target.iterdir()) == ["a", "b"]
+
+
+def test_an_existing_folder_is_filled_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a mounted drive, or the working folder, which Windows does not rename."""
+    monkeypatch.chdir(tmp_path)
+    before = tmp_path.stat().st_ino
+    write_class_folders(GRAY, LABELS, ("a", "b"), Path())
+    assert tmp_path.stat().st_ino == before
+    assert sorted(path.name for path in Path().iterdir()) == ["a", "b"]
+    assert len(list(Path().glob("*/*.png"))) == 5
 
 
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
