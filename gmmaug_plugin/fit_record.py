@@ -25,16 +25,16 @@ class FitRecord:
     """
 
     model: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     seed: int = 0
-    photos_per_class: Mapping[str, int] = field(default_factory=dict)
+    photos_per_class: Mapping[str, int] = field(default_factory=dict, repr=False)
     n_skipped: int = 0
-    photos: str = ""
-    choices: Mapping[str, Any] = field(default_factory=dict)
-    redrawn: Mapping[str, int] = field(default_factory=dict)
-    measures: tuple[Mapping[str, Any], ...] = ()
-    notes: tuple[str, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
+    photos: str = field(default="", repr=False)
+    choices: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    redrawn: Mapping[str, int] = field(default_factory=dict, repr=False)
+    measures: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    versions: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """The record as a JSON object."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gmmaug_plugin.artifact import MAX_IMAGE_SIZE, ArtifactError, read_pool, write_pool
 from gmmaug_plugin.checks import image_stack, seed_entropy, whole_number
 from gmmaug_plugin.fit_record import FitRecord
+from gmmaug_plugin.summaries import as_html, in_words
 
 __all__ = ["MAX_IMAGE_SIZE", "Label", "Pool", "Seed", "as_pool", "class_number", "load_model"]
 
@@ -83,9 +84,21 @@ class Pool:
         return len(self.images)
 
     def __repr__(self) -> str:
-        color = "color" if self.channels == 3 else "grayscale"
-        classes = f", {len(self.class_names)} classes" if self.class_names else ""
-        return f"Pool({len(self)} {color} images of {self.image_size} x {self.image_size}{classes})"
+        first, *lines = in_words(self.images, self.labels, self.class_names, "images")
+        lines.insert(0, f"Pool({first})")
+        record, n_refused = self.record, sum(self.record.redrawn.values())
+        if record.model:
+            refused = f", {n_refused} draws refused as copies" if n_refused else ""
+            n_photos = sum(record.photos_per_class.values())
+            lines.append(
+                f"  drawn by {record.model!r:.20} from {n_photos} photos, seed {record.seed!r:.40}{refused}"
+            )
+        if record.notes:
+            lines.append(f"  notes in its record: {len(record.notes)}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), self.images, self.labels, self.class_names)
 
     @property
     def image_size(self) -> int:
@@ -206,7 +219,9 @@ def load_model(path: str | os.PathLike[str]) -> Pool:
 
     Example:
         >>> load_model("flowers.safetensors")  # doctest: +SKIP
-        Pool(500 grayscale images of 128 x 128, 5 classes)
+        Pool(500 grayscale images of 128 x 128, 2 classes)
+          'daisy' 300, 'rose' 200
+          drawn by 'local' from 480 photos, seed 0, 12 draws refused as copies
     """
     parts = read_pool(path)
     try:

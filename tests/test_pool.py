@@ -1,9 +1,11 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gmmaug_plugin.fit_record import FitRecord
 from gmmaug_plugin.pool import Pool, as_pool, class_number
 from tests.factories import random_pool
 
@@ -12,7 +14,7 @@ def shared(pool: Pool, *shares: float) -> Pool:
     return Pool(pool.images, pool.labels, pool.class_names, pool.mirror, shares)
 
 
-@pytest.mark.parametrize("label", [None, "b", 1])
+@pytest.mark.parametrize("label", [None, "1", 1])
 def test_all_images_come_before_any_comes_again_and_then_mirrored(label: str | int | None) -> None:
     pool = random_pool(30)
     rows, mirrored = pool.order(0, label)
@@ -46,7 +48,7 @@ def test_classes_come_as_often_as_their_shares() -> None:
 def test_a_class_whose_share_is_zero_is_not_read_unless_asked_for() -> None:
     pool = shared(random_pool(10), 1.0, 0.0)
     assert set(pool.labels[pool.order(0)[0]]) == {0}
-    assert set(pool.labels[pool.order(0, "b")[0]]) == {1}
+    assert set(pool.labels[pool.order(0, "1")[0]]) == {1}
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 20_000])
@@ -90,10 +92,10 @@ def test_more_images_than_the_pool_has_are_mirrored_with_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pool.sample(4, seed=0)
-        pool.sample(2, label="a", seed=0)
+        pool.sample(2, label="0", seed=0)
     with pytest.warns(UserWarning, match=r"The pool has 2 images for these; .*mirrored.*--images.*n=5"):
-        images, _ = pool.sample(5, label="a", seed=0)
-    rows, mirrored = pool.order(0, "a")
+        images, _ = pool.sample(5, label="0", seed=0)
+    rows, mirrored = pool.order(0, "0")
     assert mirrored[:5].tolist() == [False, False, True, True, False]
     np.testing.assert_array_equal(images[2], pool.images[rows[2]][:, ::-1])
     np.testing.assert_array_equal(images[4], pool.images[rows[4]])
@@ -151,9 +153,20 @@ def test_as_pool_takes_pools_and_paths(tmp_path: Path) -> None:
         as_pool(pool.images)  # type: ignore[arg-type]
 
 
-def test_the_representation_names_size_and_classes() -> None:
-    assert repr(random_pool(4)) == "Pool(4 grayscale images of 16 x 16, 2 classes)"
+def test_the_representation_says_what_the_pool_holds_and_how_it_was_drawn() -> None:
+    record = FitRecord(
+        model="local", seed=7, photos_per_class={"a": 8, "b": 9}, redrawn={"a": 3}, notes=("x",)
+    )
+    pool = Pool(IMAGES, LABELS, ("daisy", "rose"))
+
+    assert repr(pool) == "Pool(2 grayscale images of 4 x 4, 2 classes)\n  'daisy' 1, 'rose' 1"
+    assert repr(replace(pool, record=record)).splitlines()[2:] == [
+        "  drawn by 'local' from 17 photos, seed 7, 3 draws refused as copies",
+        "  notes in its record: 1",
+    ]
     assert repr(random_pool(4, n_classes=0, channels=3)) == "Pool(4 color images of 16 x 16)"
+    assert pool._repr_html_().startswith("<pre>Pool(2 grayscale images")
+    assert pool._repr_html_().count("<img") == 2
 
 
 def test_a_rare_class_is_read_too() -> None:

@@ -21,6 +21,7 @@ FORMAT = "gmmaug"  # name of the format in the document, and key of the document
 FORMAT_VERSION = 4
 MAX_FILE_BYTES = 2**31
 _CHECKSUM = "sha256"
+_HINT = "A pool's file is written by gmmaug-fit or Pool.save. "
 _MAX_HEADER_BYTES = 2**24
 _DTYPES = ("uint8", "int8", "int32", "int64", "float32", "float64")
 
@@ -41,7 +42,10 @@ def read_file(path: Path) -> bytes:
     # Checked before opening: opening a pipe blocks, opening a device can have effects.
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise ArtifactError(f"The artifact must be a file. Received: a folder, pipe or device, {path}")
+        raise ArtifactError(
+            "A pool must be a file. Of a folder of photos, draw a pool first: fit(photos, output=file). "
+            f"Received: a folder, pipe or device, {path}"
+        )
     if status.st_size > MAX_FILE_BYTES:
         raise ArtifactError(f"The file must have at most {MAX_FILE_BYTES} bytes. Received: {status.st_size}")
     with path.open("rb") as file:
@@ -60,15 +64,17 @@ def read_bytes(contents: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
     """
     n_header = int.from_bytes(contents[:8], "little")
     if n_header > _MAX_HEADER_BYTES:
-        raise ArtifactError(f"Not a safetensors file. Received: a header of {n_header} bytes")
+        raise ArtifactError(f"Not a safetensors file. {_HINT}Received: a header of {n_header} bytes")
     try:
         tensors = load(contents)
     except (SafetensorError, KeyError) as error:
         # KeyError: a dtype that numpy lacks.
-        raise ArtifactError(f"Not a safetensors file, or a damaged one. Received: {error!s:.200}") from error
+        raise ArtifactError(
+            f"Not a safetensors file, or a damaged one. {_HINT}Received: {error!s:.200}"
+        ) from error
     metadata = _parse("header", contents[8 : 8 + n_header]).get("__metadata__") or {}
     if FORMAT not in metadata:
-        raise ArtifactError(f"Not a file of gmmaug-plugin. Received: metadata {list(metadata)!r:.200}")
+        raise ArtifactError(f"Not a file of gmmaug-plugin. {_HINT}Received: metadata {list(metadata)!r:.200}")
     document = _parse("document", metadata[FORMAT])
     _check_version(document.get("format"), document.get("format_version"))
     for name, array in tensors.items():

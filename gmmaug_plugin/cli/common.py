@@ -15,6 +15,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from gmmaug_plugin.files import temporary_beside
 from gmmaug_plugin.photos import PhotoSet
 from gmmaug_plugin.pictures import grid, save_png
 
@@ -60,7 +61,9 @@ def write_grid(images: NDArray[np.uint8], output: Path) -> None:
 
 
 def name_skipped(photo_set: PhotoSet) -> None:
-    """Name the files that were skipped on standard error."""
+    """Say on standard error how the photos' folder was understood, and name the files that were skipped."""
+    for note in photo_set.notes:
+        typer.echo(f"Note: {note}", err=True)
     for skipped in photo_set.skipped:
         typer.echo(f"Skipped {skipped}", err=True)
 
@@ -79,17 +82,28 @@ def check_output(path: Path, *, suffix: str | None = None) -> Path:
     if suffix is not None and (path.suffix != suffix or path.is_dir()):
         raise ValueError(f"The output must be a file named NAME{suffix}. Received: {path}")
     places = path.absolute().parents if suffix is not None else (path, *path.absolute().parents)
-    folder = next(place for place in places if place.exists())
+    folder = next((place for place in places if place.exists()), places[-1])  # a drive may be missing
     if not folder.is_dir():
-        raise ValueError(f"The output must be in a folder; {folder} is a file. Received: {path}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"The output must be in a folder that you can write to. Received: {path}")
+        found = "a file" if folder.exists() else "missing"
+        raise ValueError(f"The output must be in a folder; {folder} is {found}. Received: {path}")
+    try:
+        # os.access knows neither Windows' access lists nor folders that a server protects.
+        probe = temporary_beside(folder / "probe")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise PermissionError(
+            f"The output must be in a folder that you can write to. Received: {path} ({error.strerror})"
+        ) from error
     return path
 
 
 @contextmanager
 def silent_libraries() -> Iterator[None]:
     """Discard messages that C libraries write to standard error about damaged files, not those of Python."""
+    if sys.stderr is None:  # closed by the caller
+        yield
+        return
     kept = os.dup(_STDERR)
     with (
         open(kept, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace") as ours,  # noqa: PTH123

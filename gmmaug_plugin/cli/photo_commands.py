@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,7 +75,7 @@ def fit_command(
         seconds = time.perf_counter() - began
         page = report and write_pool_report(report, pool, photo_set, features=None, quiet=quiet)
     if not quiet:
-        typer.echo(_summary(pool))
+        typer.echo(_summary(pool, photo_set.notes))
         typer.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB) in {seconds:.1f} s")
         if page is not None:
             typer.echo(f"Wrote {page}")
@@ -104,11 +104,15 @@ def vary_command(
     output = common.check_output(output, suffix=".png")
     values = read_values(options)
     with common.silent_libraries():
+        photo_set, _ = read_photos(photos, None, FitOptions(**values), strict=False, quiet=quiet)
+        common.name_skipped(photo_set)
         images = vary(
-            photo, photos, label=label, n=n, strength=strength, workers=workers, quiet=quiet, **values
+            photo, photo_set, label=label, n=n, strength=strength, workers=workers, quiet=quiet, **values
         )
         resize = values.get("resize", "stretch")
-        original = read_photo(photo, image_size=images.shape[1], resize=resize, color=images.ndim == 4)
+        original = read_photo(
+            photo, image_size=images.shape[1], resize=resize, color=images.ndim == 4, like=photo_set
+        )
     common.write_grid(np.concatenate([original[None], images]), output)
 
 
@@ -131,11 +135,11 @@ def _cluster(scheduler: str | None) -> Iterator[Any]:
         yield client
 
 
-def _summary(pool: Pool) -> str:
-    """The number of photos and images, the choice of options, refused copies and notes."""
+def _summary(pool: Pool, said: Sequence[str]) -> str:
+    """The number of photos and images, the choice of options, refused copies, and notes not yet said."""
     record = pool.record
     skipped = f" ({record.n_skipped} files skipped)" if record.n_skipped else ""
-    lines = [f"{sum(record.photos_per_class.values())} photos{skipped}, {pool!r}"]
+    lines = [f"{sum(record.photos_per_class.values())} photos{skipped}, {repr(pool).splitlines()[0]}"]
     chosen = [record.choices["local"]] if "local" in record.choices else record.choices.get("pca", [])
     names = pool.class_names if len(chosen) > 1 else ("options",) * len(chosen)
     lines += [f"{name}: {one['choice']}" for name, one in zip(names, chosen, strict=True)]
@@ -143,4 +147,5 @@ def _summary(pool: Pool) -> str:
     if n_redrawn:
         n_drawn = len(pool) + n_redrawn
         lines.append(f"{n_drawn} drawn, {n_redrawn} refused as copies of photos, {len(pool)} kept")
-    return "\n".join(map(printable, (*lines, *record.notes)))
+    lines += [note for note in record.notes if note not in said]
+    return "\n".join(map(printable, lines))

@@ -124,8 +124,6 @@ def evaluate_command(
         require("tensorflow", extra="tensorflow")
         photo_set = load_photos(photos, image_size=study.image_size, strict=strict, quiet=quiet)
         common.name_skipped(photo_set)
-        if output is not None:
-            output.parent.mkdir(parents=True, exist_ok=True)
         try:
             found = study_usefulness(
                 photo_set, draw_pool, study, file=output, pool_options={"model": model}, quiet=quiet

@@ -54,7 +54,7 @@ class Unfinished:
         digest.update(photo_set.images.tobytes())
         digest.update(b"" if labels is None else labels.tobytes())
         cache = os.environ.get("GMMAUG_CACHE") or user_cache_path("gmmaug")
-        self._folder = Path(cache) / "unfinished" / digest.hexdigest()[:32]
+        self._folder = Path(cache).expanduser() / "unfinished" / digest.hexdigest()[:32]
         self._writable = True
         _remove_old(self._folder.parent)
         if not resume:

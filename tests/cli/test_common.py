@@ -64,3 +64,14 @@ def test_outputs_may_be_in_new_folders_but_not_below_files(tmp_path: Path) -> No
     ):
         with pytest.raises(ValueError, match="Received: "):
             check_output(tmp_path / path, suffix=suffix)
+
+
+def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows' access lists are seen only by writing."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(PermissionError, match=r"can write to\. Received: .*Access is denied"):
+        check_output(tmp_path / "grid.png", suffix=".png")

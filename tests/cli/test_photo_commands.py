@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -27,6 +28,18 @@ def test_gmmaug_fit_is_the_same_command_and_quiet_says_nothing(
     done = run("gmmaug", "fit", folder, "-o", path, *OPTIONS, "--lossless", "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
     assert path.read_bytes() == file.read_bytes()
+
+
+def test_photos_in_another_layout_are_named_once_and_recorded(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "data" / "train")
+    shutil.copytree(folder, tmp_path / "data" / "test")
+    path = tmp_path / "m.safetensors"
+    done = run("gmmaug-fit", tmp_path / "data", "-o", path, *OPTIONS, "--model", "pca")
+    assert done.returncode == 0, done.stderr
+    note = "Only the photos in 'train' are used; left out: 'test'."
+    assert done.stderr.startswith(f"Note: {note}\nSkipped train/daisy/broken.jpg (")
+    assert note not in done.stdout
+    assert note in load_model(path).record.notes
 
 
 def test_expert_options_reach_the_mixture(folder: Path, tmp_path: Path) -> None:
@@ -87,5 +100,6 @@ def test_vary_shows_the_photo_and_its_renderings(folder: Path, tmp_path: Path) -
     options = ("--image-size", 48, "-n", 4, "--strength", 0.2, "--seed", 3)
     done = run("gmmaug", "vary", photo, "--photos", folder, *options, "-o", out)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("Skipped daisy/broken.jpg (")
     images = vary(photo, folder, n=4, strength=0.2, seed=3, image_size=48, quiet=True)
     np.testing.assert_array_equal(pixels(out), grid(np.concatenate([pixels(photo)[None], images])))
