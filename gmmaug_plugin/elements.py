@@ -4,6 +4,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gmmaug_plugin.image_layout import channels_come_first
 
 _IMAGES, _LABELS = ("image", "images", "x"), ("label", "labels", "y")
@@ -27,7 +29,6 @@ class Parts:
         others: Further keys. Synthetic images have 0, False or "" there.
 
     Example:
-        >>> import numpy as np
         >>> Parts.of({"image": np.zeros((8, 8, 3)), "label": np.zeros(()), "id": np.zeros(())}).others
         ('id',)
     """
@@ -91,3 +92,20 @@ class Parts:
                     f"Received: images of shape {image} and {key!r} of shape {shape}"
                 )
         return self
+
+
+def check_weights(dtype: Any, shape: Sequence[int]) -> None:
+    """Raise :class:`ValueError` unless sample weights are numbers, one for each image.
+
+    Args:
+        dtype: NumPy's dtype of the weights.
+        shape: Of the weight of a single image.
+    """
+    found = np.dtype(dtype)
+    # numpy does not count bfloat16 among its floats.
+    numeric = found.kind in "biuf" or found.name == "bfloat16"
+    if not numeric or tuple(shape) not in ((), (1,)):
+        raise ValueError(
+            "Sample weights must be numbers, one for each image; further parts need keys of a dict. "
+            f"Received: {found} of shape {tuple(shape)} for each image"
+        )

@@ -314,6 +314,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "nested": (lambda x, y: ({"image": x}, y), "Elements must be"),
     "no images": (lambda x, y: {"picture": x, "label": y}, "one key of"),
     "two images": (lambda x, y: {"x": x, "image": x}, "one key of"),
+    "names as weights": (lambda x, y: (x, y, np.array(["a"] * N)), "Sample weights must be numbers"),
+    "three weights": (lambda x, y: (x, y, np.ones((N, 3))), "Sample weights must be numbers, one for each"),
     "four parts": (lambda x, y: (x, y, y, y), "Elements must be"),
 }
 

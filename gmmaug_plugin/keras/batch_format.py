@@ -9,7 +9,7 @@ import numpy as np
 from keras.utils import PyDataset
 from numpy.typing import NDArray
 
-from gmmaug_plugin.elements import Parts
+from gmmaug_plugin.elements import Parts, check_weights
 from gmmaug_plugin.image_layout import DTYPES, ImageLayout, ValueRange, guess_range, warn_of_range
 from gmmaug_plugin.label_encoding import LabelEncoding, label_error
 
@@ -42,12 +42,9 @@ class BatchFormat:
         images = batch[parts.images]
         if images.ndim == 3 and images.shape[2] in (1, 3):
             raise ValueError(f"Images must be stacked: (n, h, w, channels). Received: shape {images.shape}")
-        weights = batch.get(parts.weights) if parts.weights is not None else None
-        if weights is not None and (weights.dtype.kind not in "biuf" or weights.shape[1:] not in ((), (1,))):
-            raise ValueError(
-                "Sample weights must be numbers, one for each image; further parts need keys of a dict. "
-                f"Received: {weights.dtype} of shape {weights.shape}"
-            )
+        if parts.weights is not None:
+            weights = batch[parts.weights]
+            check_weights(weights.dtype, weights.shape[1:])
         self.parts = parts
         self.layout = ImageLayout.of(images, value_range=value_range)
         warn_of_range(images, value_range)

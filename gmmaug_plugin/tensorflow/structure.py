@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gmmaug_plugin.elements import Parts
+from gmmaug_plugin.elements import Parts, check_weights
 from gmmaug_plugin.image_layout import ImageLayout, ValueRange, read_range
 from gmmaug_plugin.label_encoding import LabelEncoding, agreed_names
 from gmmaug_plugin.pool import Pool
@@ -77,7 +77,8 @@ class Structure:
         is_batched, shapes = single_shapes(specs, parts.images, batched)
         parts = parts.without_pictures(shapes)
         singles = {key: tf.TensorSpec(shapes[key], spec.dtype) for key, spec in specs.items()}
-        _check_weights(singles.get(parts.weights))
+        if parts.weights is not None:
+            check_weights(singles[parts.weights].dtype.as_numpy_dtype, shapes[parts.weights])
         image, labels = singles[parts.images], singles.get(parts.labels)
         size = static = specs[parts.images].shape[0] if is_batched else None
         known = read_range(value_range) or ((0.0, 255.0) if image.dtype == tf.uint8 else None)
@@ -122,14 +123,6 @@ def _parts_of(spec: Any) -> tuple[Parts, dict[Hashable, Any]]:
             f"Received: {other}"
         )
     return parts, specs
-
-
-def _check_weights(spec: Any) -> None:
-    if spec is not None and (spec.dtype == tf.string or tuple(spec.shape) not in ((), (1,))):
-        raise ValueError(
-            "Sample weights must be numbers, one for each image; further parts need keys of a dict. "
-            f"Received: {spec.dtype.name} of shape {spec.shape}"
-        )
 
 
 def _check_copy(images: NDArray[Any], copy: NDArray[Any] | None) -> None:
